@@ -1,0 +1,1 @@
+"""Lookalike's indexer: folders of pictures into collections, and the command line."""

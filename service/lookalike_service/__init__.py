@@ -1,0 +1,1 @@
+"""Lookalike's service: embeddings, explanations, search, clusters and maps over HTTP."""
