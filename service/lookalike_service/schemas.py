@@ -405,15 +405,15 @@ class ProjectionPoints(ProjectionOut):
     coordinates: list[list[float]]
 
 
-class TransformResponse(Wire):
-    """Where new images fall on an existing projection."""
-
-    items: list[TransformItem]
-
-
 class TransformItem(Wire):
     """The place of one image, or why there is none."""
 
     index: int
     coordinates: list[float] | None = None
     error: ItemError | None = None
+
+
+class TransformResponse(Wire):
+    """Where new images fall on an existing projection."""
+
+    items: list[TransformItem]

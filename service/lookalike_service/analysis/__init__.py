@@ -1,0 +1,1 @@
+"""Clustering, projection and what they are judged by: arrays in, arrays out."""

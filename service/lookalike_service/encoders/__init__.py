@@ -1,0 +1,1 @@
+"""Encoders: decoded images to embeddings."""

@@ -8,19 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike_service.images import Pixels, Region
 from lookalike_service.spaces import Space
 
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """The rectangle of the upright image that the encoder sees, in pixels."""
-
-    left: float
-    top: float
-    width: float
-    height: float
+__all__ = ["Encoded", "Encoder", "EncoderInfo", "Pixels", "Region"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Explanations: which pixels an embedding or a likeness comes from."""

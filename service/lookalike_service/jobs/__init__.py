@@ -1,0 +1,1 @@
+"""Durable jobs: work that takes longer than a request."""

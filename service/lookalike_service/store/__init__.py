@@ -1,0 +1,1 @@
+"""Stores: collections of points in Qdrant, embedded or on a server."""

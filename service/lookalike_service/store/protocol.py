@@ -100,7 +100,11 @@ class Store(Protocol):
     # -- points
 
     def upsert(self, name: str, points: Sequence[Point]) -> None:
-        """Write or replace; acknowledged means it survives kill -9. Raises WrongDimension, InvalidVector."""
+        """Write or replace; acknowledged means it survives kill -9.
+
+        Raises WrongDimension, InvalidVector, InvalidField (payload that is not JSON); then nothing
+        is written.
+        """
 
     def retrieve(
         self, name: str, ids: Sequence[str], *, vectors: bool = False, thumbnails: bool = False
@@ -117,7 +121,7 @@ class Store(Protocol):
         """Delete all that match; how many. Raises InvalidFilter."""
 
     def set_payload(self, name: str, id: str, payload: Mapping[str, Any]) -> None:
-        """Replace the given top-level payload keys of one point. Raises UnknownImage."""
+        """Replace the given top-level payload keys of one point; None removes. Raises UnknownImage."""
 
     def count(self, name: str, filter: Filter | None = None) -> int:
         """How many points match. Exact."""
@@ -130,7 +134,10 @@ class Store(Protocol):
         limit: int = 100,
         cursor: str | None = None,
     ) -> tuple[list[Record], str | None]:
-        """A page of records in id order, and the cursor of the next page, None at the end."""
+        """A page of records in id order, and the cursor of the next page, None at the end.
+
+        Raises InvalidField for a cursor that is none, InvalidFilter.
+        """
 
     def query(
         self,
@@ -143,7 +150,10 @@ class Store(Protocol):
         score_threshold: float | None = None,
         vectors: bool = False,
     ) -> list[Hit]:
-        """Nearest by cosine, best first; equal scores in id order. Raises WrongDimension, InvalidVector."""
+        """Nearest by cosine, best first; equal scores (to six decimals) in id order.
+
+        Raises WrongDimension, InvalidVector, InvalidFilter.
+        """
 
     def vectors(
         self, name: str, *, filter: Filter | None = None, batch: int = 1000

@@ -1,0 +1,1 @@
+"""What the service does: encoders, store, analysis and jobs brought together."""

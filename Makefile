@@ -1,0 +1,39 @@
+# One virtual environment holds everything; deleting .venv starts afresh.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench serve clean
+
+## demo: similar images, a heat map, clusters and a 2-D map of real pictures, into demo/ (IMAGES=folder for yours)
+demo: $(READY)
+	$(BIN)/python -m examples.demo $(if $(IMAGES),--images "$(IMAGES)")
+
+## test: the default tests: no network, no GPU, no Docker
+test: $(READY)
+	$(BIN)/python -m pytest
+
+## check: formatting, lint, types, and the direction of imports
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## bench: throughput, latency, memory, as ratios within one run
+bench: $(READY)
+	$(BIN)/python -m bench
+
+## serve: the service on http://127.0.0.1:3000
+serve: $(READY)
+	$(BIN)/lookalike serve
+
+clean:
+	rm -rf $(VENV) demo
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	touch $@

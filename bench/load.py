@@ -1,0 +1,60 @@
+"""Many clients at once, as cheap as can be: prepared requests over raw sockets.
+
+The clients share the cores with the service, so an ordinary HTTP client would measure itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients saw: requests per second, and each latency in seconds."""
+
+    rate: float
+    latencies: list[float]
+
+
+def request(path: str, body: bytes, content_type: str = "image/jpeg") -> bytes:
+    """A POST with a body, to be sent as it is."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def run(port: int, requests: Sequence[bytes], *, clients: int, total: int) -> Load:
+    """Send `total` requests from `clients` connections. Raises RuntimeError on an answer but 200."""
+    return asyncio.run(_run(port, requests, clients, total))
+
+
+async def _run(port: int, requests: Sequence[bytes], clients: int, total: int) -> Load:
+    latencies: list[float] = []
+    numbers = iter(range(total))
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number in numbers:
+            start = time.perf_counter()
+            writer.write(requests[number % len(requests)])
+            await _answer(reader)
+            latencies.append(time.perf_counter() - start)
+        writer.close()
+        await writer.wait_closed()
+
+    start = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return Load(total / (time.perf_counter() - start), latencies)
+
+
+async def _answer(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    body = await reader.readexactly(length)
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:200]!r}")

@@ -1,0 +1,107 @@
+"""The only module that imports httpx, which takes longer than all else: loaded with the first client."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+
+from lookalike.call import Answer, Call
+from lookalike.errors import ConnectionFailed, InvalidInput, TimedOut
+from lookalike.retrying import Failure
+
+DEFAULT_URL = "http://127.0.0.1:3000"
+
+
+class Connection:
+    """Sends calls, blocking. Safe to share between threads."""
+
+    def __init__(
+        self,
+        url: str | None,
+        api_key: str | None,
+        timeout: float,
+        transport: httpx.BaseTransport | None,
+    ) -> None:
+        settings = _settings(url, api_key)
+        self._client = httpx.Client(**settings, timeout=timeout, transport=transport)
+        self.url: str = settings["base_url"]
+
+    def attempt(self, call: Call[Any]) -> Answer | Failure:
+        """Send once."""
+        try:
+            response = self._client.request(call.method, call.path, **_request(call))
+        except httpx.TransportError as error:
+            return _failure(error, self.url)
+        return _answer(response)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+
+class AsyncConnection:
+    """Sends calls from an event loop."""
+
+    def __init__(
+        self,
+        url: str | None,
+        api_key: str | None,
+        timeout: float,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        settings = _settings(url, api_key)
+        self._client = httpx.AsyncClient(**settings, timeout=timeout, transport=transport)
+        self.url: str = settings["base_url"]
+
+    async def attempt(self, call: Call[Any]) -> Answer | Failure:
+        """Send once."""
+        try:
+            response = await self._client.request(call.method, call.path, **_request(call))
+        except httpx.TransportError as error:
+            return _failure(error, self.url)
+        return _answer(response)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+
+def _settings(url: str | None, api_key: str | None) -> dict[str, Any]:
+    base_url = url or os.environ.get("LOOKALIKE_URL") or DEFAULT_URL
+    key = api_key or os.environ.get("LOOKALIKE_API_KEY")
+    if not base_url.startswith(("http://", "https://")):
+        raise InvalidInput(f"The service's URL must begin with http:// or https://: {base_url!r}.")
+    headers = {"User-Agent": f"lookalike-python/{version('lookalike')}"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    return {"base_url": base_url, "headers": headers}
+
+
+def _request(call: Call[Any]) -> dict[str, Any]:
+    # All parts are named alike: a part needs some file name, and the true one may not be sendable.
+    files = [(name, ("image", file.data, "application/octet-stream")) for name, file in call.files]
+    return {
+        "params": call.query,
+        "json": call.json,
+        "data": call.form,
+        "files": files or None,
+        "headers": {"Accept": call.accept},
+    }
+
+
+def _answer(response: httpx.Response) -> Answer:
+    request = f"{response.request.method} {response.request.url}"
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, response.content, request)
+
+
+def _failure(error: httpx.TransportError, url: str) -> Failure:
+    sent = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
+    reason = str(error) or type(error).__name__
+    if isinstance(error, httpx.TimeoutException):
+        return Failure(TimedOut(f"No answer from {url} in time ({reason})."), sent)
+    what = "The connection broke" if sent else "Nothing answers"
+    return Failure(ConnectionFailed(f"{what} at {url} ({reason}); is the service running?"), sent)

@@ -1,0 +1,346 @@
+"""What calls return: frozen records that mirror the service's JSON field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+T = TypeVar("T")
+
+FieldType = Literal["keyword", "integer", "float", "bool"]
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Listing(Generic[T]):
+    """A result that is read like a list of its rows, with more fields beside them."""
+
+    __slots__ = ()
+
+    def _rows(self) -> list[T]:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._rows())
+
+    def __len__(self) -> int:
+        return len(self._rows())
+
+    def __getitem__(self, index: int) -> T:
+        return self._rows()[index]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why one item of a batch has no result; `code` is one of the service's error codes."""
+
+    code: str
+    detail: str
+
+
+# -- service
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What runs at the URL."""
+
+    version: str
+    model: str
+    device: str
+    dtype: str
+    store: Literal["embedded", "qdrant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An encoder that is served; only embeddings of equal `space` compare."""
+
+    model: str
+    space: str
+    dim: int
+    input_size: list[int]
+    """Height and width of what the encoder sees, in pixels."""
+    text: bool
+    license: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """A canary image embeds and the store answers."""
+
+    ready: bool
+    encoder: str
+    store: str
+
+
+# -- embedding and explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle in pixels of the upright image."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A Grad-CAM map: rows of values in [0, 1] over `region`."""
+
+    grid: list[list[float]]
+    region: Region
+    """The part of the upright image that the encoder saw."""
+    image_width: int
+    image_height: int
+    peak: float
+    """Largest value before scaling."""
+    empty: bool
+    """Nothing in the image speaks for the target: the grid is all zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedItem:
+    """The embedding of one image (dim floats, unit L2 norm), or `error`."""
+
+    index: int
+    embedding: list[float] | None = None
+    map: Map | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings(Listing[EmbedItem]):
+    """Embeddings in the order of the images; iterates over `items`.
+
+    `model`, `space` and `dim` are None if the only image failed: the service then names none.
+    """
+
+    items: list[EmbedItem]
+    model: str | None = None
+    space: str | None = None
+    dim: int | None = None
+
+    def _rows(self) -> list[EmbedItem]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What in the image the embedding, or its likeness to the reference, comes from."""
+
+    model: str
+    target: Literal["self", "similarity"]
+    map: Map
+    similarity: float | None = None
+    """Cosine of the two embeddings, -1 to 1."""
+    reference_map: Map | None = None
+
+
+# -- collections and images
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection: its encoder, its number of images, the fields it can be filtered by."""
+
+    name: str
+    model: str
+    space: str
+    dim: int
+    distance: Literal["cosine"]
+    points: int
+    indexes: dict[str, FieldType]
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexItem:
+    """What became of one image: `status`, or `error`."""
+
+    index: int
+    id: str | None = None
+    status: Literal["created", "updated", "unchanged"] | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexResult(Listing[IndexItem]):
+    """What became of each image, in order; iterates over `items`."""
+
+    items: list[IndexItem]
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+
+    def _rows(self) -> list[IndexItem]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedImage:
+    """An image of a collection; `clusters` maps clustering names to labels, -1 for noise."""
+
+    id: str
+    sha256: str
+    source: str | None
+    width: int
+    height: int
+    format: str
+    indexed_at: str
+    metadata: dict[str, Any]
+    clusters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePage(Listing[IndexedImage]):
+    """A page of images; `cursor` asks for the next, None at the end."""
+
+    images: list[IndexedImage]
+    cursor: str | None
+
+    def _rows(self) -> list[IndexedImage]:
+        return self.images
+
+
+# -- search
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A similar image; `score` is the cosine, -1 to 1."""
+
+    id: str
+    score: float
+    source: str | None
+    width: int
+    height: int
+    metadata: dict[str, Any]
+    clusters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Listing[Hit]):
+    """Hits, best first; iterates over `hits`."""
+
+    model: str
+    hits: list[Hit]
+
+    def _rows(self) -> list[Hit]:
+        return self.hits
+
+
+# -- jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job stands; `total` is None while it is not known."""
+
+    stage: str
+    done: int
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job as it was when last asked for."""
+
+    id: str
+    kind: Literal["clustering", "projection"]
+    collection: str
+    state: JobState
+    progress: Progress
+    parameters: dict[str, Any]
+    created_at: str
+    result: dict[str, Any] | None = None
+    error: ItemError | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it succeeded, failed or was cancelled."""
+        return self.state in {"succeeded", "failed", "cancelled"}
+
+
+# -- clusterings and projections
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster; `medoid` is the id of the image nearest to its centre."""
+
+    label: int
+    size: int
+    medoid: str
+    spread: float
+    """Mean cosine distance of members to the centre."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """A clustering of a collection; `noise` counts the points in no cluster (label -1)."""
+
+    name: str
+    algorithm: str
+    parameters: dict[str, Any]
+    reduction: str | None
+    filter: dict[str, Any] | None
+    seed: int
+    space: str
+    points: int
+    noise: int
+    clusters: list[Cluster]
+    diagnostics: dict[str, float | None]
+    created_at: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A projection's description, without its points."""
+
+    name: str
+    method: str
+    dimensions: int
+    parameters: dict[str, Any]
+    filter: dict[str, Any] | None
+    seed: int
+    space: str
+    points: int
+    diagnostics: dict[str, float | None]
+    created_at: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionPoints(Projection):
+    """A projection with its points: `ids[i]` lies at `coordinates[i]` (2 or 3 floats)."""
+
+    ids: list[str]
+    coordinates: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where one new image falls on a projection, or `error`."""
+
+    index: int
+    coordinates: list[float] | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placements(Listing[Placement]):
+    """Where new images fall, in order; iterates over `items`."""
+
+    items: list[Placement]
+
+    def _rows(self) -> list[Placement]:
+        return self.items

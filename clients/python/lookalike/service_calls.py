@@ -1,0 +1,145 @@
+"""Calls of the service as a whole, described once for both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, overload
+
+from lookalike import results
+from lookalike.call import Call, content, nothing, record, records
+from lookalike.fields import present, segment
+from lookalike.images import ImageInput, read_image, read_images
+
+
+def info() -> Call[results.Info]:
+    """Version, default encoder, device, dtype and store."""
+    return Call("GET", "/v1/info", record(results.Info))
+
+
+def models() -> Call[list[results.Model]]:
+    """The encoders that are served."""
+    return Call("GET", "/v1/models", records(results.Model, "models"))
+
+
+def ready() -> Call[results.Readiness]:
+    """Ask whether a canary image embeds and the store answers. Raises NotReady if not, at once."""
+    return Call("GET", "/readyz", record(results.Readiness), repeat="never")
+
+
+# -- embedding and explanation
+
+
+def embed(
+    images: ImageInput | Iterable[ImageInput],
+    *,
+    model: str | None = None,
+    explain: Literal["none", "self"] = "none",
+) -> Call[results.Embeddings]:
+    """Embed images, in order; `explain="self"` adds a Grad-CAM map to each.
+
+    An image that cannot be used has `error` in its item and the others are served.
+    Raises InvalidInput, UnknownModel, TooManyImages.
+    """
+    return Call(
+        "POST",
+        "/v1/embed",
+        record(results.Embeddings),
+        query=present(model=model, explain=explain),
+        files=[("images", file) for file in read_images(images)],
+        only_failed=lambda error: results.Embeddings([results.EmbedItem(0, error=error)]),
+    )
+
+
+@overload
+def explain(
+    image: ImageInput,
+    reference: ImageInput | None = None,
+    *,
+    target: Literal["self", "similarity"] | None = None,
+    model: str | None = None,
+    as_png: Literal[False] = False,
+) -> Call[results.Explanation]: ...
+
+
+@overload
+def explain(
+    image: ImageInput,
+    reference: ImageInput | None = None,
+    *,
+    target: Literal["self", "similarity"] | None = None,
+    model: str | None = None,
+    as_png: Literal[True],
+) -> Call[bytes]: ...
+
+
+def explain(
+    image: ImageInput,
+    reference: ImageInput | None = None,
+    *,
+    target: Literal["self", "similarity"] | None = None,
+    model: str | None = None,
+    as_png: bool = False,
+) -> Call[results.Explanation] | Call[bytes]:
+    """Grad-CAM of an embedding (`self`), or of its cosine with a reference (`similarity`).
+
+    `target` defaults to `similarity` when there is a reference, else `self`. `as_png` gives the
+    overlay as PNG bytes instead of the grids; with a reference, both overlays side by side.
+    Raises InvalidInput, ImageError, UnknownModel.
+    """
+    files = [("image", read_image(image))]
+    if reference is not None:
+        files.append(("reference", read_image(reference)))
+    query = present(model=model, target=target)
+    if as_png:
+        return Call("POST", "/v1/explain", content, query, files=files, accept="image/png")
+    return Call("POST", "/v1/explain", record(results.Explanation), query, files=files)
+
+
+# -- jobs
+
+
+def jobs() -> Call[list[results.JobStatus]]:
+    """All jobs, newest first."""
+    return Call("GET", "/v1/jobs", records(results.JobStatus, "jobs"))
+
+
+def job(id: str) -> Call[results.JobStatus]:
+    """Where one job stands. Raises UnknownJob."""
+    return Call("GET", f"/v1/jobs/{segment(id)}", record(results.JobStatus))
+
+
+def cancel_job(id: str) -> Call[None]:
+    """Cancel a job; it stops at its next step. Raises UnknownJob, JobNotFinished."""
+    return Call("DELETE", f"/v1/jobs/{segment(id)}", nothing)
+
+
+# -- collections
+
+
+def collections() -> Call[list[results.CollectionInfo]]:
+    """All collections."""
+    return Call("GET", "/v1/collections", records(results.CollectionInfo, "collections"))
+
+
+def create_collection(
+    name: str,
+    *,
+    model: str | None = None,
+    indexes: Mapping[str, results.FieldType] | None = None,
+) -> Call[results.CollectionInfo]:
+    """Create a collection, or describe the one that exists with the same settings.
+
+    `indexes` names the fields to filter by, such as {"metadata.label": "keyword"}.
+    Raises CollectionExists if it exists with other settings, UnknownModel, InvalidField.
+    """
+    return Call(
+        "PUT",
+        f"/v1/collections/{segment(name)}",
+        record(results.CollectionInfo),
+        json=present(model=model, indexes=None if indexes is None else dict(indexes)),
+    )
+
+
+def delete_collection(name: str) -> Call[None]:
+    """Drop a collection with all its images. Raises UnknownCollection."""
+    return Call("DELETE", f"/v1/collections/{segment(name)}", nothing, repeat="unless_received")

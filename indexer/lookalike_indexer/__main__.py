@@ -1,0 +1,5 @@
+"""`python -m lookalike_indexer` is `lookalike`."""
+
+from lookalike_indexer.cli import main
+
+main()

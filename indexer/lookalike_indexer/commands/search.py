@@ -1,0 +1,68 @@
+"""`lookalike search`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lookalike_indexer.options import (
+    ApiKey,
+    CollectionOption,
+    FilterOption,
+    Json,
+    Url,
+    connect,
+    read_filter,
+)
+from lookalike_indexer.output import print_json, print_table
+
+
+def search(
+    image: Annotated[str | None, typer.Argument(help="Image file to search by.")] = None,
+    *,
+    collection: CollectionOption,
+    id: Annotated[str | None, typer.Option(help="Indexed image to search by instead.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many hits.")] = 10,
+    offset: Annotated[int, typer.Option(help="Hits to skip.")] = 0,
+    score_threshold: Annotated[
+        float | None, typer.Option(help="Lowest cosine, -1 to 1, of a hit.")
+    ] = None,
+    filter: FilterOption = None,
+    url: Url = None,
+    api_key: ApiKey = None,
+    json: Json = False,
+) -> None:
+    """Show the images of a collection most like an image, best first; the score is the cosine."""
+    if (image is None) == (id is None):
+        raise typer.BadParameter("Give an image file or --id: exactly one of the two.")
+    with connect(url, api_key) as client:
+        hits = client.collection(collection).search(
+            image,
+            id=id,
+            limit=limit,
+            offset=offset,
+            score_threshold=score_threshold,
+            filter=read_filter(filter),
+        )
+    if json:
+        for hit in hits:
+            print_json(hit)
+        return
+    print_table(
+        ("score", "id", "source", "label", "clusters"),
+        (
+            (
+                f"{hit.score:.4f}",
+                hit.id,
+                hit.source,
+                hit.metadata.get("label"),
+                _clusters(hit.clusters),
+            )
+            for hit in hits
+        ),
+    )
+
+
+def _clusters(clusters: dict[str, int]) -> str:
+    return ", ".join(f"{name} {label}" for name, label in sorted(clusters.items()))

@@ -1,0 +1,45 @@
+"""What every projection method answers with, and how new points are placed among the old."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A drawing of n points.
+
+    `coordinates`: float32 (n, dimensions), finite. `model`: what is needed beside them to place new
+    points, plain arrays. `figures`: what the method itself measures or had to settle.
+    """
+
+    coordinates: NDArray[np.float32]
+    model: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def pad(coordinates: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+    """The same points in more dimensions: zeros in those that are missing."""
+    missing = dimensions - coordinates.shape[1]
+    return np.pad(coordinates, ((0, 0), (0, missing))).astype(np.float32)
+
+
+def interpolate(
+    similarities: NDArray[np.floating], coordinates: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Where points belong whose k nearest neighbours are known: float32 (n, dimensions).
+
+    `similarities`: (n, k), cosines to the neighbours; `coordinates`: float32 (n, k, dimensions),
+    where these lie. The mean of the coordinates weighted by 1 / (1 - cosine), the inverse squared
+    distance (Shepard 1968, doi:10.1145/800186.810616): a copy of an old point falls on it, and each
+    point's place depends on its own neighbours alone.
+    """
+    weights = 1 / np.maximum(1 - similarities.astype(np.float64), 1e-9)
+    weights /= weights.sum(axis=1, keepdims=True)
+    places: NDArray[np.float32] = np.einsum("nk,nkd->nd", weights, coordinates).astype(np.float32)
+    return places

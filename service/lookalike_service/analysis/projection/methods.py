@@ -1,0 +1,105 @@
+"""The projection methods there are: one row each, whose code is the module of the same name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+from lookalike_service.analysis.parameters import Parameter, Value, check_seed, resolve
+from lookalike_service.analysis.points import Points, check_points
+from lookalike_service.analysis.progress import Progress, silent
+from lookalike_service.analysis.projection.layout import Layout
+from lookalike_service.errors import InvalidParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method: what it keeps, its parameters, and how it places new points.
+
+    `placing`: `linear`, by the model's `mean` and `components`, or `neighbours`, by `interpolate`.
+    """
+
+    name: str
+    meaning: str
+    parameters: tuple[Parameter, ...]
+    placing: Literal["linear", "neighbours"]
+
+
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "pca", "The directions of most variance; distances keep their meaning.", (), "linear"
+        ),
+        Method(
+            "umap",
+            "Neighbours stay neighbours; distances between far groups mean little.",
+            (
+                Parameter(
+                    "n_neighbors",
+                    int,
+                    15,
+                    "Neighbours that are kept together: few show detail, many the large structure.",
+                    minimum=2,
+                    maximum=200,
+                ),
+                Parameter(
+                    "min_dist",
+                    float,
+                    0.1,
+                    "How tightly neighbours may be packed in the map.",
+                    minimum=0.0,
+                    maximum=0.99,
+                ),
+            ),
+            "neighbours",
+        ),
+    )
+}
+
+
+class _Module(Protocol):
+    def fit(
+        self,
+        points: Points,
+        dimensions: int,
+        parameters: Mapping[str, Value],
+        seed: int,
+        progress: Progress,
+    ) -> Layout: ...
+
+
+def find_method(name: str) -> Method:
+    """The method of this name. Raises InvalidParameters naming those there are."""
+    if name not in METHODS:
+        raise InvalidParameters(f"method {name!r} is not one; allowed: {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def resolve_parameters(
+    name: str, parameters: Mapping[str, object], *, points: int
+) -> dict[str, Value]:
+    """The method's parameters with defaults filled in. Raises InvalidParameters."""
+    return resolve(name, find_method(name).parameters, parameters, points=points)
+
+
+def project(
+    points: Points,
+    method: str,
+    parameters: Mapping[str, object],
+    *,
+    dimensions: int = 2,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Layout:
+    """Project points float32 (n, dim) to 2 or 3 dimensions. Raises InvalidParameters."""
+    check_points(points)
+    check_seed(seed)
+    if dimensions not in (2, 3):
+        raise InvalidParameters(f"a projection has 2 or 3 dimensions, not {dimensions}")
+    resolved = resolve_parameters(method, parameters, points=len(points))
+    # Imported when first run: umap-learn takes seconds, which the service's start need not wait for.
+    module = importlib.import_module(f"{__package__}.{method}")
+    return cast("_Module", module).fit(points, dimensions, resolved, seed, progress)

@@ -1,0 +1,63 @@
+"""The ASGI app: routes, errors, limits and the OpenAPI document."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from lookalike_service import __version__
+from lookalike_service.api import (
+    clusterings,
+    collections,
+    embed,
+    explain,
+    health,
+    images,
+    jobs,
+    openapi,
+    problems,
+    projections,
+    search,
+)
+from lookalike_service.api.context import Context
+from lookalike_service.api.metrics import Metrics
+from lookalike_service.api.middleware import BodyLimit, Observed, RawPath
+from lookalike_service.settings import Settings
+
+OpenContext = Callable[[FastAPI], AbstractAsyncContextManager[Context]]
+
+
+def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) -> FastAPI:
+    """The app; `open_context` starts what it works with and stops it again."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_context(app) as context:
+            app.state.context = context
+            yield
+
+    app = FastAPI(
+        title="Lookalike",
+        version=__version__,
+        lifespan=lifespan,
+        # FastAPI's documentation pages load scripts from another host.
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(RawPath),
+            Middleware(Observed, metrics=metrics),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+        ],
+    )
+    app.state.metrics = metrics
+    problems.install(app)
+    for resource in (
+        health, embed, explain, collections, images, search, clusterings, projections, jobs
+    ):  # fmt: skip
+        app.include_router(resource.router)
+    openapi.install(app)
+    return app

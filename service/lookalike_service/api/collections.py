@@ -1,0 +1,101 @@
+"""Collections: create, describe, drop."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from lookalike_service.api.context import Context, Current
+from lookalike_service.api.problems import documented
+from lookalike_service.api.responses import json_response
+from lookalike_service.errors import (
+    CollectionExists,
+    InvalidField,
+    InvalidRequest,
+    StoreUnavailable,
+    UnknownCollection,
+    UnknownModel,
+)
+from lookalike_service.schemas import CollectionOut, CollectionRequest, Collections, Name
+from lookalike_service.store.protocol import Collection
+from lookalike_service.workflows import collections as workflow
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"])
+
+
+@router.get(
+    "",
+    response_model=Collections,
+    responses=documented(StoreUnavailable),
+    summary="All collections",
+)
+async def list_collections(context: Current) -> Collections:
+    """Every collection, by name."""
+    found = await asyncio.to_thread(context.store.collections)
+    return Collections(collections=[await _out(context, collection) for collection in found])
+
+
+@router.put(
+    "/{collection}",
+    summary="Create a collection",
+    response_class=Response,
+    responses={
+        200: {"model": CollectionOut, "description": "It exists with these settings already."},
+        201: {"model": CollectionOut, "description": "Created."},
+    }
+    | documented(CollectionExists, UnknownModel, InvalidField, InvalidRequest, StoreUnavailable),
+)
+async def create(
+    collection: Annotated[Name, Path()], context: Current, body: CollectionRequest | None = None
+) -> Response:
+    """Create it, bound to the encoder's space; repeating the call is harmless."""
+    request = body or CollectionRequest()
+    encoder = context.encoders.get(request.model)
+    wanted = Collection(
+        name=collection,
+        space=encoder.info.space,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        indexes=workflow.payload_indexes(request.indexes),
+    )
+    created = await asyncio.to_thread(workflow.create, context.store, wanted)
+    found = await asyncio.to_thread(context.store.collection, collection)
+    return json_response(await _out(context, found), 201 if created else 200)
+
+
+@router.get(
+    "/{collection}",
+    response_model=CollectionOut,
+    responses=documented(UnknownCollection, StoreUnavailable),
+    summary="Describe a collection",
+)
+async def describe(collection: str, context: Current) -> CollectionOut:
+    """Its encoder, space, size and indexes."""
+    return await _out(context, await asyncio.to_thread(context.store.collection, collection))
+
+
+@router.delete(
+    "/{collection}",
+    status_code=204,
+    responses=documented(UnknownCollection, StoreUnavailable),
+    summary="Drop a collection",
+)
+async def drop(collection: str, context: Current) -> None:
+    """Delete the collection with its images, clusterings and projections."""
+    await asyncio.to_thread(workflow.drop, context.store, collection)
+
+
+async def _out(context: Context, collection: Collection) -> CollectionOut:
+    space = collection.space
+    return CollectionOut(
+        name=collection.name,
+        model=space.model,
+        space=space.id,
+        dim=space.dim,
+        distance="cosine",
+        points=await asyncio.to_thread(context.store.count, collection.name),
+        indexes=dict(collection.indexes),
+        created_at=collection.created_at,
+    )

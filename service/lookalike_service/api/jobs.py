@@ -1,0 +1,93 @@
+"""Jobs: state, progress, result, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from lookalike_service.api.context import Context, Current
+from lookalike_service.api.problems import documented
+from lookalike_service.errors import InvalidField, JobNotFinished, StoreUnavailable, UnknownJob
+from lookalike_service.schemas import Job, Jobs
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+_POLL_SECONDS = 0.25
+FINISHED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class JobsQuery(BaseModel):
+    """Which jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = None
+    limit: int = Field(100, ge=1, le=1000)
+
+
+@router.get(
+    "",
+    response_model=Jobs,
+    responses=documented(InvalidField, StoreUnavailable),
+    summary="All jobs",
+)
+async def list_jobs(query: Annotated[JobsQuery, Query()], context: Current) -> Jobs:
+    """Jobs, newest first."""
+    found = await asyncio.to_thread(context.jobs.list, query.collection, query.limit)
+    return Jobs(jobs=found)
+
+
+@router.get(
+    "/{id}",
+    response_model=Job,
+    responses=documented(UnknownJob, StoreUnavailable),
+    summary="One job",
+)
+async def get(id: str, context: Current) -> Job:
+    """State, progress, and in the end its result or error."""
+    return await asyncio.to_thread(context.jobs.get, id)
+
+
+@router.delete(
+    "/{id}",
+    response_model=Job,
+    responses=documented(UnknownJob, JobNotFinished, StoreUnavailable),
+    summary="Cancel a job",
+)
+async def cancel(id: str, context: Current) -> Job:
+    """Stop it, wherever it stands; what it has not finished is not written."""
+    return await asyncio.to_thread(context.jobs.cancel, id)
+
+
+@router.get(
+    "/{id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "A `job` event at each change, the last one with the final state.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    }
+    | documented(UnknownJob, StoreUnavailable),
+    summary="Watch a job",
+)
+async def events(id: str, request: Request, context: Current) -> Response:
+    """Server-sent events until the job ends."""
+    first = await asyncio.to_thread(context.jobs.get, id)
+    return StreamingResponse(_stream(first, request, context), media_type="text/event-stream")
+
+
+async def _stream(job: Job, request: Request, context: Context) -> AsyncIterator[str]:
+    seen = None
+    while True:
+        if job != seen:
+            yield f"event: job\ndata: {job.model_dump_json()}\n\n"
+            seen = job
+        if job.state in FINISHED or await request.is_disconnected():
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+        job = await asyncio.to_thread(context.jobs.get, job.id)

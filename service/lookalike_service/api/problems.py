@@ -1,0 +1,148 @@
+"""The one place where errors become responses: RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from lookalike_service.errors import (
+    Internal,
+    InvalidField,
+    InvalidRequest,
+    LookalikeError,
+    MethodNotAllowed,
+    MissingPart,
+    NotFound,
+    Unavailable,
+)
+from lookalike_service.schemas import ItemError, Problem
+
+log = structlog.get_logger(__name__)
+
+
+def item_error(error: LookalikeError) -> ItemError:
+    """The error of one item in a batch."""
+    return ItemError(code=error.code, detail=error.detail)
+
+
+def problem_response(error: LookalikeError) -> Response:
+    """The error as `application/problem+json`, with Retry-After where trying again helps."""
+    body = Problem(
+        type="about:blank",
+        title=error.title,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        index=error.context.get("index"),
+        errors=error.context.get("errors"),
+    )
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
+    return Response(
+        body.model_dump_json(exclude_none=True),
+        error.status,
+        headers | error.context.get("headers", {}),
+        "application/problem+json",
+    )
+
+
+def documented(*errors: type[LookalikeError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses of these errors: one per status, an example per code."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        response = responses.setdefault(
+            error.status,
+            {
+                "model": Problem,
+                "description": HTTPStatus(error.status).phrase,
+                "content": {"application/problem+json": {"examples": {}}},
+            },
+        )
+        response["content"]["application/problem+json"]["examples"][error.code] = {
+            "summary": (error.__doc__ or "").splitlines()[0],
+            "value": {
+                "type": "about:blank",
+                "title": error.title,
+                "status": error.status,
+                "code": error.code,
+                "detail": error.__doc__,
+            },
+        }
+    return responses
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception with a problem document."""
+
+    @app.exception_handler(LookalikeError)
+    async def own(request: Request, error: LookalikeError) -> Response:
+        return _answer(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return _answer(request, from_validation(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def routing(request: Request, error: HTTPException) -> Response:
+        return _answer(request, _from_http(request, error))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected error", path=request.url.path, exc_info=error)
+        return _answer(
+            request, Internal("The service failed on this request; its log has the details.")
+        )
+
+
+def _answer(request: Request, error: LookalikeError) -> Response:
+    request.app.state.metrics.errors.labels(error.code).inc()
+    return problem_response(error)
+
+
+def from_validation(errors: Any) -> LookalikeError:
+    """Pydantic's complaints as one InvalidField, MissingPart or InvalidRequest."""
+    fields = [_field(error) for error in errors]
+    if any(error["type"] == "json_invalid" for error in errors):
+        return InvalidRequest(f"The body is not valid JSON: {fields[0]['detail']}.")
+    described = "; ".join(f"{field['field']}: {field['detail']}" for field in fields)
+    kind = MissingPart if all(error["type"] == "missing" for error in errors) else InvalidField
+    return kind(f"{described}.", errors=fields)
+
+
+def _field(error: Mapping[str, Any]) -> dict[str, Any]:
+    place = [str(part) for part in error["loc"] if part not in {"body", "query", "path"}]
+    detail = str(error["msg"])
+    if error["type"] == "extra_forbidden":
+        detail = "unknown field"
+    return {"field": ".".join(place) or "body", "detail": detail}
+
+
+def _from_http(request: Request, error: HTTPException) -> LookalikeError:
+    path = request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        paths = [getattr(route, "path", "") for route in request.app.routes]
+        close = difflib.get_close_matches(path, paths, n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        return NotFound(f"There is nothing at {path}.{hint} /openapi.json lists all calls.")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "")
+        return MethodNotAllowed(
+            f"{request.method} is not possible at {path}; allowed: {allowed}.",
+            headers={"Allow": allowed},
+        )
+    return InvalidRequest(str(error.detail))
+
+
+def parse_json(name: str, text: str) -> Any:
+    """JSON held in a form field or query parameter. Raises InvalidField naming it."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidField(f"'{name}' is not valid JSON: {error}.") from error

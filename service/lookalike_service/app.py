@@ -1,0 +1,144 @@
+"""BentoML wiring: our routes in front, BentoML's adaptive batching behind them, in one process.
+
+The public routes are an ASGI app of our own (`api/`). Each decoded image is handed to BentoML's batch
+dispatcher in process, as an object: nothing is serialised, and BentoML's HTTP layer is not involved.
+That uses two private names of BentoML (`ServiceAppFactory`, the dispatcher's `Optimizer`): its version is pinned
+exactly, and tests/contract/test_bentoml.py holds it to what is needed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import bentoml
+import numpy as np
+import structlog
+from _bentoml_impl.server.app import ServiceAppFactory
+from _bentoml_sdk.service import Service
+from bentoml._internal.marshal.dispatcher import Optimizer
+from fastapi import FastAPI
+
+from lookalike_service.api.application import create_app
+from lookalike_service.api.context import Context, Encoders
+from lookalike_service.api.metrics import Metrics
+from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
+from lookalike_service.encoders.protocol import Encoder
+from lookalike_service.encoders.registry import load_encoder
+from lookalike_service.errors import Overloaded
+from lookalike_service.jobs.runner import JobRunner
+from lookalike_service.settings import get_settings
+from lookalike_service.store.factory import open_store
+from lookalike_service.workflows.embedding import Embedder
+from lookalike_service.workflows.kinds import JOB_KINDS
+
+log = structlog.get_logger(__name__)
+settings = get_settings()
+metrics = Metrics()
+
+# BentoML drops what it believes it cannot answer within the latency. Our own queue bound decides that
+# (429 at once), so its latency is set to where it never does.
+_NEVER_SHED_MS = 600_000
+
+
+class CappedOptimizer(Optimizer):
+    """BentoML's batching optimizer, with a bound on how long a lone request waits for company.
+
+    Unbounded, the wait follows the mean wait of past batches: after a burst it holds single requests
+    for 20 to 100 ms.
+    """
+
+    def __init__(self, max_latency: float, max_wait: float) -> None:
+        super().__init__(max_latency)
+        self.max_wait = max_wait
+        # BentoML starts from a share of the latency, which is deliberately out of reach here.
+        self.o_a, self.o_b = 0.001, 0.001
+
+    def trigger_refresh(self) -> None:
+        """Refit cost per item and per batch, then cap the wait."""
+        super().trigger_refresh()
+        self.wait = min(self.wait, self.max_wait)
+
+
+class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's classes are untyped
+    """Builds the ASGI app: our routes alone, sharing BentoML's lifespan and dispatcher."""
+
+    def __init__(self, service: Any, *, is_main: bool) -> None:
+        super().__init__(service, is_main=is_main, enable_metrics=False)
+        for dispatcher in self.dispatchers.values():
+            dispatcher.optimizer = CappedOptimizer(
+                dispatcher.max_latency, settings.max_wait_ms / 1000
+            )
+
+    def __call__(self) -> FastAPI:
+        """The app that uvicorn runs."""
+        return create_app(self.open_context, settings, metrics)
+
+    @contextlib.asynccontextmanager
+    async def open_context(self, app: FastAPI) -> AsyncIterator[Context]:
+        """Start encoder, store, jobs and the batch dispatcher; stop them in reverse."""
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(super().lifespan(app))
+            service: Lookalike = self._service_instance
+            store = await asyncio.to_thread(open_store, settings)
+            stack.push_async_callback(asyncio.to_thread, store.close)
+            embedder = Embedder(settings, self.infer)
+            stack.callback(embedder.close)
+            stack.callback(self.stop_dispatchers)
+            jobs = JobRunner(store, JOB_KINDS, settings)
+            await asyncio.to_thread(jobs.start)
+            stack.push_async_callback(asyncio.to_thread, jobs.stop)
+            context = Context(settings, service.encoders, embedder, store, jobs, metrics)
+            await self.warm_up(service.encoders.default)
+            log.info("ready", model=service.encoders.default.info.model, store=store.kind)
+            yield context
+
+    async def infer(self, item: EncodeItem) -> Outcome:
+        """Join the adaptive batch with one image."""
+        try:
+            outcomes: list[Outcome] = await self.batch_infer("encode", ([item],), {})
+        except bentoml.exceptions.ServiceUnavailable:
+            return Overloaded("The batch queue dropped this image; try again shortly.")
+        return outcomes[0]
+
+    async def warm_up(self, encoder: Encoder) -> None:
+        """Fill the dispatcher's cost model before the first caller has to wait for it.
+
+        Its training takes eleven batches, the last of them of two and three requests at once.
+        """
+        blank = EncodeItem(encoder, np.zeros((*encoder.info.input_size, 3), np.uint8))
+        for burst in (1,) * 9 + (2, 3, 3, settings.max_batch_size):
+            await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
+
+    def stop_dispatchers(self) -> None:
+        """Let go of whatever still waits for a batch."""
+        for dispatcher in self.dispatchers.values():
+            dispatcher.shutdown()
+
+
+class InProcessService(Service):  # type: ignore[misc] # BentoML's classes are untyped
+    """A BentoML service whose ASGI app is ours; `bentoml serve` and a built bento use it too."""
+
+    def to_asgi(self, is_main: bool = True) -> FastAPI:
+        """The ASGI app."""
+        self.inject_config()
+        return InProcessFactory(self, is_main=is_main)()
+
+
+@bentoml.service(name="lookalike", service_class=InProcessService, workers=1)
+class Lookalike:
+    """Holds the encoders; BentoML calls `encode` with the batches it gathers."""
+
+    def __init__(self) -> None:
+        encoder = load_encoder(settings.model, settings)
+        self.encoders = Encoders(default=encoder)
+
+    @bentoml.api(
+        batchable=True, max_batch_size=settings.max_batch_size, max_latency_ms=_NEVER_SHED_MS
+    )
+    def encode(self, items: list[Any]) -> list[Any]:
+        """One pass of the model: EncodeItem in, EncodedItem or error out, in order."""
+        with metrics.batch(len(items)):
+            return encode_items(items)

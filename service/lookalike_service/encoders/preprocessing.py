@@ -1,0 +1,88 @@
+"""From a decoded image to the pixels an encoder sees."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image as Pillow
+
+from lookalike_service.images import Pixels, Region
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Resize the shorter side to `size / crop`, take the centre `size` × `size`, then normalise.
+
+    The geometry is torchvision's `Resize` then `CenterCrop`, with their roundings, but what the crop drops
+    is never computed. `mean` and `std` are per channel, for samples in [0, 1].
+    """
+
+    size: int
+    crop: float
+    interpolation: Literal["bicubic", "bilinear"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __str__(self) -> str:
+        """The canonical text that embedding spaces are told apart by."""
+        return (
+            f"rgb shorter={self._shorter} {self.interpolation} antialias center={self.size} "
+            f"mean={_numbers(self.mean)} std={_numbers(self.std)}"
+        )
+
+    def region(self, width: int, height: int) -> Region:
+        """The part of a `width` × `height` image that survives the crop."""
+        resized_width, resized_height = self._resized(width, height)
+        left, crop_width = self._span(width, resized_width)
+        top, crop_height = self._span(height, resized_height)
+        return Region(left, top, crop_width, crop_height)
+
+    def apply(self, rgb: Pixels) -> Pixels:
+        """Resize and crop RGB uint8 (height, width, 3) to uint8 (size, size, 3)."""
+        height, width, _ = rgb.shape
+        image, region = Pillow.fromarray(rgb), self.region(width, height)
+        if self._columns_first(width, height):
+            columns = self._resize_columns(image, region)
+            return np.asarray(self._resize_rows(columns, region))
+        return np.asarray(self._resize_columns(self._resize_rows(image, region), region))
+
+    @property
+    def _shorter(self) -> int:
+        return math.floor(self.size / self.crop)
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height that the whole image would be resized to before the crop."""
+        shorter = min(width, height)
+        return int(self._shorter * width / shorter), int(self._shorter * height / shorter)
+
+    def _span(self, side: int, resized: int) -> tuple[float, float]:
+        """Start and length, in source pixels, of the crop along one side."""
+        pixel = side / resized
+        return round((resized - self.size) / 2) * pixel, self.size * pixel
+
+    def _columns_first(self, width: int, height: int) -> bool:
+        """Pillow 13's rule for the whole image, applied here so that no release changes an embedding.
+
+        Samples are rounded to 8 bits between the two passes, so their order shows: cosine 0.9998.
+        """
+        resized_width, resized_height = self._resized(width, height)
+        return height - resized_height > max(0, 2 * (width - resized_width))
+
+    def _resize_rows(self, image: Pillow.Image, region: Region) -> Pillow.Image:
+        box = (region.left, 0, region.left + region.width, image.height)
+        return image.resize((self.size, image.height), self._resampling, box=box)
+
+    def _resize_columns(self, image: Pillow.Image, region: Region) -> Pillow.Image:
+        box = (0, region.top, image.width, region.top + region.height)
+        return image.resize((image.width, self.size), self._resampling, box=box)
+
+    @property
+    def _resampling(self) -> Pillow.Resampling:
+        return Pillow.Resampling[self.interpolation.upper()]
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)

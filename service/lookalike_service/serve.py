@@ -1,0 +1,70 @@
+"""`lookalike serve`: the service in one process, with no port but its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [default: 3000].")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the embedded store [default: lookalike-data].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Encoder [default: timm:tf_efficientnet_lite0].")
+    ] = None,
+    qdrant_url: Annotated[
+        str | None, typer.Option(help="Use this Qdrant server instead of the embedded store.")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json [default: text].")] = None,
+) -> None:
+    """Run the service: embeddings, explanations, search, clusters and maps over HTTP.
+
+    Every option is also a LOOKALIKE_* variable (LOOKALIKE_PORT, LOOKALIKE_DATA, ...); options win.
+    """
+    options = {
+        "HOST": host, "PORT": port, "DATA": data, "MODEL": model, "QDRANT_URL": qdrant_url,
+        "LOG_FORMAT": log_format,
+    }  # fmt: skip
+    os.environ.update({f"LOOKALIKE_{k}": str(v) for k, v in options.items() if v is not None})
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    run()
+
+
+def run() -> None:
+    """Serve with the settings of the environment until a signal comes."""
+    # Imported late: torch and BentoML take seconds, and `--help` needs neither.
+    import uvicorn  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from lookalike_service import logs  # noqa: PLC0415
+    from lookalike_service.settings import get_settings  # noqa: PLC0415
+
+    try:
+        settings = get_settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(
+                f"LOOKALIKE_{name}: {problem['msg']} (given: {problem['input']!r})", err=True
+            )
+        raise typer.Exit(2) from error
+    logs.configure(settings.log_format)
+    from lookalike_service.app import Lookalike  # noqa: PLC0415
+
+    uvicorn.run(
+        Lookalike.to_asgi(),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )

@@ -1,0 +1,63 @@
+"""Compile filters for the embedded engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import qdrant_edge as edge
+
+from lookalike_service.store.filters import (
+    Condition,
+    HasId,
+    IsEmpty,
+    IsNull,
+    Match,
+    MatchAny,
+    MatchExcept,
+    Range,
+    Where,
+)
+
+
+def edge_filter(where: Where) -> edge.Filter:
+    """The engine's own filter object."""
+    return edge.Filter(
+        must=_all(where.must),
+        should=_all(where.should),
+        must_not=_all(where.must_not),
+        min_should=edge.MinShould(_all(where.min_should) or [], where.min_count)
+        if where.min_count
+        else None,
+    )
+
+
+def _all(conditions: tuple[Condition, ...]) -> list[edge.ConditionType] | None:
+    return [_one(condition) for condition in conditions] or None
+
+
+def _one(condition: Condition) -> edge.ConditionType:
+    match condition:
+        case Where():
+            return edge_filter(condition)
+        case HasId(ids):
+            return edge.HasIdCondition(set(ids))  # the binding takes nothing but a set
+        case IsEmpty(key):
+            return edge.IsEmptyCondition(key)
+        case IsNull(key):
+            return edge.IsNullCondition(key)
+        case Range(key, gt, gte, lt, lte):
+            return edge.FieldCondition(key, range=edge.RangeFloat(gte, gt, lte, lt))
+        case Match() | MatchAny() | MatchExcept():
+            return edge.FieldCondition(condition.key, match=_match(condition))
+
+
+def _match(condition: Match | MatchAny | MatchExcept) -> edge.MatchType:
+    match condition:
+        case Match(value=bool(value)):
+            # The binding reads Python's True as the integer 1; only numpy's stays a boolean.
+            return edge.MatchValue(np.bool_(value))  # type: ignore[arg-type]  # see above
+        case Match(value=value):
+            return edge.MatchValue(value)
+        case MatchAny(values=values):
+            return edge.MatchAny(values)
+        case MatchExcept(values=values):
+            return edge.MatchExcept(values)

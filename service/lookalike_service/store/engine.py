@@ -1,0 +1,99 @@
+"""What an engine does: the few operations the embedded engine and a Qdrant server have in common.
+
+`PointStore` builds the whole store protocol from these, so that both kinds of store answer alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike_service.store.filters import Where
+from lookalike_service.store.protocol import FieldType, Hit, Record
+
+
+class Engine(Protocol):
+    """Collections of points with at most one named vector. Thread-safe; names are trusted.
+
+    Every method raises StoreUnavailable if the engine does not answer, and UnknownCollection if
+    there is no collection of this name.
+    """
+
+    def ping(self) -> None:
+        """Return if the engine answers."""
+
+    def close(self) -> None:
+        """Flush and release everything."""
+
+    def create(self, name: str, vector: str, dim: int) -> None:
+        """Create with one cosine vector name; harmless if it exists with that name.
+
+        Raises CollectionExists if it exists with other vectors.
+        """
+
+    def drop(self, name: str) -> None:
+        """Remove with all points; harmless if there is none."""
+
+    def create_index(self, name: str, path: str, type: FieldType) -> None:
+        """Index a payload path; repeating it is harmless, another type replaces the index."""
+
+    def upsert(
+        self,
+        name: str,
+        ids: Sequence[str],
+        payloads: Sequence[Mapping[str, Any]],
+        vector: str | None = None,
+        vectors: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Write or replace points; `vectors` is float32 (n, dim) of the vector name `vector`.
+
+        Raises SpaceMismatch if the collection has no vector of this name.
+        """
+
+    def delete(self, name: str, where: Where) -> None:
+        """Delete all that match."""
+
+    def set_payload(
+        self, name: str, where: Where, payload: Mapping[str, Any], within: str | None = None
+    ) -> None:
+        """Replace the given keys of the payload, or of the object at path `within`; null removes."""
+
+    def delete_payload(self, name: str, where: Where, path: str) -> None:
+        """Remove what is at the path from the payload of all that match."""
+
+    def count(self, name: str, where: Where) -> int:
+        """How many match. Exact."""
+
+    def retrieve(
+        self, name: str, ids: Sequence[str], *, vector: str | None, without: Sequence[str]
+    ) -> list[Record]:
+        """The points of these ids in any order, with `vector` if named, less payload `without`."""
+
+    def scroll(
+        self, name: str, where: Where, *, limit: int, start: str | None, without: Sequence[str]
+    ) -> tuple[list[Record], str | None]:
+        """Up to `limit` points in id order from id `start` on, and the id that follows."""
+
+    def vectors(
+        self, name: str, where: Where, *, vector: str, dim: int, limit: int, start: str | None
+    ) -> tuple[list[str], NDArray[np.float32], str | None]:
+        """Like `scroll`, but ids and their vectors, float32 (n, dim), without payloads."""
+
+    def nearest(
+        self,
+        name: str,
+        query: NDArray[np.float32],
+        where: Where,
+        *,
+        vector: str,
+        limit: int,
+        vectors: bool,
+        without: Sequence[str],
+    ) -> list[Hit]:
+        """The nearest by cosine to float32 (dim,), best first, ties in any order.
+
+        Raises SpaceMismatch if the collection has no vector of this name.
+        """

@@ -1,0 +1,35 @@
+"""The store on a Qdrant server."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from qdrant_client import QdrantClient
+
+from lookalike_service.store.point_store import PointStore
+from lookalike_service.store.server_engine import ServerEngine
+
+_REST_PORT = 6333
+_TIMEOUT_SECONDS = 60
+
+
+class ServerStore(PointStore):
+    """Implements `Store` on a client; it may be one for a URL or the in-memory one of tests."""
+
+    def __init__(self, client: QdrantClient) -> None:
+        super().__init__(ServerEngine(client), "qdrant")
+
+
+def connect(url: str, api_key: str | None) -> QdrantClient:
+    """A client of the server at this URL; no call is made, the server may start later.
+
+    On the standard port calls go over gRPC, several times as fast for vectors, to the port beside
+    it. At any other port nothing is known of gRPC, and REST does everything.
+    """
+    return QdrantClient(
+        url=url,
+        api_key=api_key,
+        prefer_grpc=(urlsplit(url).port or _REST_PORT) == _REST_PORT,
+        timeout=_TIMEOUT_SECONDS,
+        check_compatibility=False,
+    )

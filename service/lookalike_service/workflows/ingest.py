@@ -1,0 +1,144 @@
+"""Images into a collection: idempotent by id and content hash, each image on its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from lookalike_service.encoders.protocol import Encoder
+from lookalike_service.errors import InvalidField, LookalikeError
+from lookalike_service.store.protocol import Collection, Point, Record, Store, point_id
+from lookalike_service.workflows.embedding import Embedded, Embedder
+
+Status = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image to index. `id` defaults to its SHA-256; `metadata` None keeps what is stored."""
+
+    data: bytes
+    id: str | None = None
+    metadata: dict[str, Any] | None = None
+    source: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one image."""
+
+    id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """An image with its key, hash and what is stored under the key."""
+
+    image: NewImage
+    key: str
+    sha256: str
+    stored: Record | None
+
+    @property
+    def same_bytes(self) -> bool:
+        return self.stored is not None and self.stored.payload["sha256"] == self.sha256
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Payload that differs, of an image whose bytes are stored already."""
+        stored = self.stored.payload if self.stored else {}
+        wanted = {"metadata": self.image.metadata, "source": self.image.source}
+        return {k: v for k, v in wanted.items() if v is not None and v != stored.get(k)}
+
+
+async def ingest(
+    store: Store,
+    embedder: Embedder,
+    encoder: Encoder,
+    collection: Collection,
+    images: Sequence[NewImage],
+) -> list[Ingested | LookalikeError]:
+    """Index images; one outcome each, in order. What is stored already is not embedded again.
+
+    Acknowledged images are in the store. Raises Overloaded and StoreUnavailable for the whole call.
+    """
+    planned = await asyncio.to_thread(_plan, store, collection.name, images)
+    outcomes: list[Ingested | LookalikeError | None] = [
+        _refused(p, planned[:i]) for i, p in enumerate(planned)
+    ]
+    todo = [i for i, p in enumerate(planned) if outcomes[i] is None and not p.same_bytes]
+    results = await embedder.embed(
+        encoder, [planned[i].image.data for i in todo], keep_thumbnail=True
+    )
+    points = []
+    for i, result in zip(todo, results, strict=True):
+        if isinstance(result, LookalikeError):
+            outcomes[i] = result
+        else:
+            points.append(_point(planned[i], result))
+    await asyncio.to_thread(_write, store, collection.name, points, planned)
+    return [outcome or _ingested(p) for outcome, p in zip(outcomes, planned, strict=True)]
+
+
+def _plan(store: Store, name: str, images: Sequence[NewImage]) -> list[_Planned]:
+    hashes = [image.sha256 for image in images]
+    keys = [image.id or sha256 for image, sha256 in zip(images, hashes, strict=True)]
+    stored = {r.id: r for r in store.retrieve(name, sorted({point_id(key) for key in keys}))}
+    return [
+        _Planned(image, key, sha256, stored.get(point_id(key)))
+        for image, key, sha256 in zip(images, keys, hashes, strict=True)
+    ]
+
+
+def _refused(plan: _Planned, before: Sequence[_Planned]) -> Ingested | LookalikeError | None:
+    """The outcome of an image whose id stands earlier in the same call."""
+    twin = next((p for p in before if p.key == plan.key), None)
+    if twin is None:
+        return None
+    if twin.sha256 == plan.sha256:
+        return Ingested(plan.key, "unchanged")
+    return InvalidField(f"Id '{plan.key}' stands twice in this request, for different images.")
+
+
+def _write(store: Store, name: str, points: list[Point], planned: Sequence[_Planned]) -> None:
+    if points:
+        store.upsert(name, points)
+    for plan in planned:
+        if plan.same_bytes and plan.changes:
+            store.set_payload(name, point_id(plan.key), plan.changes)
+
+
+def _ingested(plan: _Planned) -> Ingested:
+    if plan.stored is None:
+        return Ingested(plan.key, "created")
+    return Ingested(plan.key, "unchanged" if plan.same_bytes and not plan.changes else "updated")
+
+
+def _point(plan: _Planned, embedded: Embedded) -> Point:
+    """The point of a new or changed image; a changed one keeps its metadata, not its clusters."""
+    former = plan.stored.payload if plan.stored else {}
+    image = plan.image
+    payload = {
+        "key": plan.key,
+        "sha256": plan.sha256,
+        "source": image.source if image.source is not None else former.get("source"),
+        "width": embedded.image.width,
+        "height": embedded.image.height,
+        "format": embedded.image.format,
+        "indexed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "metadata": image.metadata if image.metadata is not None else former.get("metadata", {}),
+        "clusters": {},
+        "thumbnail": base64.b64encode(embedded.image.thumbnail or b"").decode("ascii"),
+    }
+    return Point(point_id(plan.key), embedded.encoded.embedding, payload)

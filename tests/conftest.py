@@ -1,0 +1,18 @@
+"""Shared by all tests: where the optional test pictures are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def clothing() -> Path:
+    """Photographs of clothes in one folder per class; skips where they are not at hand."""
+    root = Path(os.environ.get("LOOKALIKE_SHARED", Path(__file__).parents[2] / "shared"))
+    folder = root / "data" / "clothing"
+    if not folder.is_dir():
+        pytest.skip(f"the clothing photographs are not at {folder}")
+    return folder

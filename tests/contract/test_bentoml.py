@@ -1,0 +1,94 @@
+"""What we need of BentoML's private dispatcher; its version is pinned, and this is why it may be raised."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lookalike_service.encoders.batch import EncodedItem, EncodeItem
+from lookalike_service.errors import EncoderFailed
+from tests.fakes.encoder import POISON, SIZE, FakeEncoder
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKALIKE_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
+        from lookalike_service import app as module
+    return module
+
+
+@contextlib.asynccontextmanager
+async def started(app: ModuleType) -> AsyncIterator[tuple[object, FakeEncoder]]:
+    """The factory with its dispatcher running, on a fake encoder."""
+    encoder = FakeEncoder()
+    service = app.Lookalike
+    service.inject_config()
+    factory = app.InProcessFactory(service, is_main=True)
+    factory._service_instance = service.inner.__new__(service.inner)
+    await factory.warm_up(encoder)
+    encoder.batches.clear()
+    yield factory, encoder
+    factory.stop_dispatchers()
+
+
+def item(encoder: FakeEncoder, value: int) -> EncodeItem:
+    return EncodeItem(encoder, np.full((SIZE, SIZE, 3), value, np.uint8))
+
+
+async def test_concurrent_single_images_reach_the_model_as_batches(app: ModuleType) -> None:
+    async with started(app) as (factory, encoder):
+        outcomes = await asyncio.gather(*(factory.infer(item(encoder, i)) for i in range(64)))
+    assert sum(encoder.batches) == 64
+    assert max(encoder.batches) > 8, encoder.batches
+    assert max(encoder.batches) <= app.settings.max_batch_size
+    assert all(isinstance(outcome, EncodedItem) for outcome in outcomes)
+
+
+async def test_each_caller_gets_the_answer_to_its_own_image(app: ModuleType) -> None:
+    async with started(app) as (factory, encoder):
+        alone = encoder.encode(np.stack([item(encoder, i).pixels for i in range(32)])).embeddings
+        outcomes = await asyncio.gather(*(factory.infer(item(encoder, i)) for i in range(32)))
+    np.testing.assert_allclose([o.embedding for o in outcomes], alone, atol=1e-6)
+
+
+async def test_an_image_that_breaks_the_model_fails_alone_in_its_batch(app: ModuleType) -> None:
+    async with started(app) as (factory, encoder):
+        poison = EncodeItem(encoder, np.broadcast_to(POISON, (SIZE, SIZE, 3)).copy())
+        items = [item(encoder, i) for i in range(8)]
+        outcomes = await asyncio.gather(*(factory.infer(i) for i in [*items, poison]))
+    assert isinstance(outcomes[-1], EncoderFailed)
+    assert all(isinstance(outcome, EncodedItem) for outcome in outcomes[:-1])
+
+
+async def test_the_wait_for_company_stays_capped_after_a_burst(app: ModuleType) -> None:
+    async with started(app) as (factory, encoder):
+        for _ in range(5):
+            await asyncio.gather(*(factory.infer(item(encoder, i)) for i in range(128)))
+        optimizer = factory.dispatchers["encode"].optimizer
+        optimizer.trigger_refresh()
+        assert 0 <= optimizer.wait <= app.settings.max_wait_ms / 1000
+
+
+async def test_a_caller_that_leaves_does_not_disturb_the_others(app: ModuleType) -> None:
+    async with started(app) as (factory, encoder):
+        leaving = [asyncio.ensure_future(factory.infer(item(encoder, i))) for i in range(8)]
+        staying = [asyncio.ensure_future(factory.infer(item(encoder, i))) for i in range(8)]
+        await asyncio.sleep(0)
+        for task in leaving:
+            task.cancel()
+        outcomes = await asyncio.gather(*staying)
+    assert all(isinstance(outcome, EncodedItem) for outcome in outcomes)
+
+
+def test_no_route_but_ours_is_served(app: ModuleType, tmp_path: Path) -> None:
+    paths = {getattr(route, "path", "") for route in app.Lookalike.to_asgi().routes}
+    assert "/v1/embed" in paths
+    assert not paths & {"/encode", "/healthz", "/schema.json", "/docs.json"}

@@ -1,0 +1,296 @@
+"""An in-memory Store: exact answers by numpy, for tests of what stands on a store."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike_service.errors import (
+    CollectionExists,
+    InvalidFilter,
+    InvalidVector,
+    UnknownCollection,
+    UnknownImage,
+    WrongDimension,
+)
+from lookalike_service.store.protocol import (
+    Collection,
+    FieldType,
+    Filter,
+    Hit,
+    Point,
+    Record,
+    Vector,
+    point_id,
+)
+
+
+@dataclass
+class _Points:
+    collection: Collection
+    vectors: dict[str, Vector] = field(default_factory=dict)
+    payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class FakeStore:
+    """Implements `store.protocol.Store`.
+
+    Filters: None, or `must` / `must_not` lists of `has_id` (callers' ids), `is_empty` and
+    `match` {"value"} or {"any"} conditions; anything else raises InvalidFilter.
+    """
+
+    kind = "embedded"
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._collections: dict[str, _Points] = {}
+        self._documents: dict[tuple[str, str], dict[str, Any]] = {}
+        self._arrays: dict[tuple[str, str], dict[str, NDArray[Any]]] = {}
+
+    def check(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+    # -- collections
+
+    def create_collection(self, collection: Collection) -> bool:
+        with self._lock:
+            existing = self._collections.get(collection.name)
+            if existing is None:
+                self._collections[collection.name] = _Points(collection)
+                return True
+            if existing.collection.space != collection.space:
+                raise CollectionExists(f"{collection.name!r} exists with another space")
+            return False
+
+    def collection(self, name: str) -> Collection:
+        return self._points(name).collection
+
+    def collections(self) -> list[Collection]:
+        with self._lock:
+            return [self._collections[name].collection for name in sorted(self._collections)]
+
+    def delete_collection(self, name: str) -> None:
+        with self._lock:
+            self._points(name)
+            del self._collections[name]
+
+    def create_index(self, name: str, field: str, type: FieldType) -> None:
+        with self._lock:
+            points = self._points(name)
+            indexes = {**points.collection.indexes, field: type}
+            points.collection = replace(points.collection, indexes=indexes)
+
+    # -- points
+
+    def upsert(self, name: str, points: Sequence[Point]) -> None:
+        with self._lock:
+            stored = self._points(name)
+            checked = [(point, self._checked(stored, point.vector)) for point in points]
+            for point, vector in checked:
+                stored.vectors[point.id] = vector
+                stored.payloads[point.id] = copy.deepcopy(dict(point.payload))
+
+    def retrieve(
+        self, name: str, ids: Sequence[str], *, vectors: bool = False, thumbnails: bool = False
+    ) -> list[Record]:
+        with self._lock:
+            stored = self._points(name)
+            return [
+                Record(
+                    id,
+                    _payload(stored, id, thumbnails=thumbnails),
+                    stored.vectors[id].copy() if vectors else None,
+                )
+                for id in ids
+                if id in stored.vectors
+            ]
+
+    def delete(self, name: str, ids: Sequence[str]) -> int:
+        with self._lock:
+            stored = self._points(name)
+            existing = {id for id in ids if id in stored.vectors}
+            for id in existing:
+                del stored.vectors[id], stored.payloads[id]
+            return len(existing)
+
+    def delete_matching(self, name: str, filter: Filter) -> int:
+        with self._lock:
+            return self.delete(name, self._matching(name, filter))
+
+    def set_payload(self, name: str, id: str, payload: Mapping[str, Any]) -> None:
+        with self._lock:
+            stored = self._points(name)
+            if id not in stored.payloads:
+                raise UnknownImage(f"no image {id!r} in {name!r}")
+            stored.payloads[id] |= copy.deepcopy(dict(payload))
+
+    def count(self, name: str, filter: Filter | None = None) -> int:
+        with self._lock:
+            return len(self._matching(name, filter))
+
+    def scroll(
+        self,
+        name: str,
+        *,
+        filter: Filter | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> tuple[list[Record], str | None]:
+        with self._lock:
+            ids = [id for id in self._matching(name, filter) if cursor is None or id > cursor]
+            page = ids[:limit]
+            return self.retrieve(name, page), page[-1] if len(ids) > limit else None
+
+    def query(
+        self,
+        name: str,
+        vector: Vector,
+        *,
+        limit: int = 10,
+        offset: int = 0,
+        filter: Filter | None = None,
+        score_threshold: float | None = None,
+        vectors: bool = False,
+    ) -> list[Hit]:
+        with self._lock:
+            stored = self._points(name)
+            query = self._checked(stored, vector)
+            scored = [
+                (float(stored.vectors[id] @ query), id) for id in self._matching(name, filter)
+            ]
+            if score_threshold is not None:
+                scored = [pair for pair in scored if pair[0] >= score_threshold]
+            scored.sort(key=lambda pair: (-pair[0], pair[1]))
+            return [
+                Hit(
+                    id,
+                    score,
+                    _payload(stored, id),
+                    stored.vectors[id].copy() if vectors else None,
+                )
+                for score, id in scored[offset : offset + limit]
+            ]
+
+    def vectors(
+        self,
+        name: str,
+        *,
+        filter: Filter | None = None,
+        batch: int = 1000,
+    ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        with self._lock:
+            stored = self._points(name)
+            ids = self._matching(name, filter)
+            rows = [stored.vectors[id] for id in ids]
+        for start in range(0, len(ids), batch):
+            yield ids[start : start + batch], np.stack(rows[start : start + batch])
+
+    def write_labels(
+        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+    ) -> None:
+        with self._lock:
+            stored = self._points(name)
+            for id, label in zip(ids, labels, strict=True):
+                if id in stored.payloads:
+                    stored.payloads[id].setdefault("clusters", {})[clustering] = int(label)
+
+    def drop_labels(self, name: str, clustering: str) -> None:
+        with self._lock:
+            for payload in self._points(name).payloads.values():
+                payload.get("clusters", {}).pop(clustering, None)
+
+    # -- documents
+
+    def put_document(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._documents[kind, key] = copy.deepcopy(dict(body))
+
+    def document(self, kind: str, key: str) -> dict[str, Any] | None:
+        with self._lock:
+            return copy.deepcopy(self._documents.get((kind, key)))
+
+    def documents(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        with self._lock:
+            keys = sorted(key for of_kind, key in self._documents if of_kind == kind)
+            return [(key, copy.deepcopy(self._documents[kind, key])) for key in keys]
+
+    def delete_document(self, kind: str, key: str) -> None:
+        with self._lock:
+            self._documents.pop((kind, key), None)
+            self._arrays.pop((kind, key), None)
+
+    def put_arrays(self, kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        with self._lock:
+            self._arrays[kind, key] = {name: array.copy() for name, array in arrays.items()}
+
+    def arrays(self, kind: str, key: str) -> dict[str, NDArray[Any]] | None:
+        with self._lock:
+            return copy.deepcopy(self._arrays.get((kind, key)))
+
+    # -- inside
+
+    def _points(self, name: str) -> _Points:
+        with self._lock:
+            if name not in self._collections:
+                raise UnknownCollection(f"no collection {name!r}")
+            return self._collections[name]
+
+    def _matching(self, name: str, condition: Filter | None) -> list[str]:
+        stored = self._points(name)
+        return [id for id in sorted(stored.vectors) if _matches(condition, id, stored.payloads[id])]
+
+    @staticmethod
+    def _checked(stored: _Points, vector: Vector) -> Vector:
+        dim = stored.collection.space.dim
+        if vector.shape != (dim,):
+            raise WrongDimension(f"the vector has shape {vector.shape}, the space {dim} dimensions")
+        norm = float(np.linalg.norm(vector))
+        if not np.isfinite(norm) or norm == 0:
+            raise InvalidVector("the vector holds NaN, infinity or only zeros")
+        return (vector / norm).astype(np.float32)
+
+
+def _payload(stored: _Points, id: str, *, thumbnails: bool = False) -> dict[str, Any]:
+    payload = copy.deepcopy(stored.payloads[id])
+    if not thumbnails:
+        payload.pop("thumbnail", None)
+    return payload
+
+
+def _matches(condition: Filter | None, id: str, payload: Mapping[str, Any]) -> bool:
+    if condition is None:
+        return True
+    if unknown := set(condition) - {"must", "must_not"}:
+        raise InvalidFilter(f"the fake store knows must and must_not, not {sorted(unknown)}")
+    return all(_holds(part, id, payload) for part in condition.get("must", [])) and not any(
+        _holds(part, id, payload) for part in condition.get("must_not", [])
+    )
+
+
+def _holds(condition: Mapping[str, Any], id: str, payload: Mapping[str, Any]) -> bool:
+    match condition:
+        case {"has_id": list(keys)}:
+            return id in {point_id(key) for key in keys}
+        case {"is_empty": {"key": str(key)}}:
+            return _value(payload, key) in (None, [])
+        case {"key": str(key), "match": {"value": value}}:
+            return bool(_value(payload, key) == value)
+        case {"key": str(key), "match": {"any": list(values)}}:
+            return _value(payload, key) in values
+    raise InvalidFilter(f"the fake store does not know the condition {condition}")
+
+
+def _value(payload: Mapping[str, Any], key: str) -> object:
+    value: object = payload
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,57 @@
+"""The default encoder sees what it was trained to see, and gives the vectors it always gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import pictures
+from tests.encoders import encode_images, loaded
+
+GOLDEN = json.loads(Path(__file__).with_name("timm_tf_efficientnet_lite0.json").read_text())
+CATS = range(281, 286)  # ImageNet-1k: tabby, tiger cat, Persian, Siamese, Egyptian
+ESPRESSO = 967
+
+
+def top_class(name: str) -> int:
+    encoder = loaded()
+    logits = encoder.class_logits(encode_images(encoder, pictures.photograph(name)))
+    assert logits.shape == (1, 1000)
+    return int(logits[0].argmax())
+
+
+def test_chelsea_is_a_cat() -> None:
+    assert top_class("chelsea") in CATS
+
+
+def test_coffee_is_espresso() -> None:
+    assert top_class("coffee") == ESPRESSO
+
+
+def test_classes_of_a_batch_are_those_of_its_images() -> None:
+    encoder = loaded()
+    batch = encode_images(encoder, *(pictures.photograph(n) for n in ("coffee", "chelsea")))
+    coffee, chelsea = encoder.class_logits(batch).argmax(axis=1)
+    assert coffee == ESPRESSO
+    assert chelsea in CATS
+
+
+@pytest.mark.parametrize("name", GOLDEN["images"])
+def test_the_embedding_is_the_stored_one(name: str) -> None:
+    """Stored: the first 32 of 1280 values, and the norm before normalisation."""
+    stored = GOLDEN["images"][name]
+    encoded = encode_images(loaded(), pictures.photograph(name))
+    np.testing.assert_allclose(encoded.embeddings[0, :32], stored["embedding"], atol=2e-4)
+    assert encoded.norms[0] == pytest.approx(stored["norm"], rel=1e-3)
+
+
+def test_the_space_is_the_stored_one() -> None:
+    space = loaded().info.space
+    assert (space.id, space.weights, space.dim) == (
+        GOLDEN["space"],
+        GOLDEN["weights"],
+        GOLDEN["dim"],
+    )
