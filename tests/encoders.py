@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.encoders.catalog import CATALOG
-from lookalike_service.encoders.protocol import Encoded, Pixels
+from lookalike_service.encoders.protocol import Encoded, Encoder, Pixels
 from lookalike_service.encoders.timm_encoder import TimmEncoder
 
 DEFAULT = "timm:tf_efficientnet_lite0"
@@ -20,13 +20,14 @@ def loaded(spec: str = DEFAULT) -> TimmEncoder:
     return TimmEncoder({entry.spec: entry for entry in CATALOG}[spec])
 
 
-def encode_images(encoder: TimmEncoder, *images: Pixels, features: bool = False) -> Encoded:
+def encode_images(encoder: Encoder, *images: Pixels, features: bool = False) -> Encoded:
     """Preprocess and encode images of any sizes as one batch."""
     return encoder.encode(np.stack([encoder.preprocess(i) for i in images]), features=features)
 
 
-def features_of(encoder: TimmEncoder, image: Pixels) -> NDArray[np.float32]:
+def features_of(encoder: Encoder, image: Pixels) -> NDArray[np.float32]:
     """The feature maps (K, h, w) of one image."""
     features = encode_images(encoder, image, features=True).features
     assert features is not None
-    return features[0]
+    maps: NDArray[np.float32] = features[0]
+    return maps

@@ -2,8 +2,8 @@
 
 The public routes are an ASGI app of our own (`api/`). Each decoded image is handed to BentoML's batch
 dispatcher in process, as an object: nothing is serialised, and BentoML's HTTP layer is not involved.
-That uses two private names of BentoML (`ServiceAppFactory`, the dispatcher's `Optimizer`): its version is pinned
-exactly, and tests/contract/test_bentoml.py holds it to what is needed here.
+That uses two private names of BentoML (`ServiceAppFactory`, the dispatcher's `Optimizer`): its version is
+pinned exactly, and tests/contract/test_bentoml.py holds it to what is needed here.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class CappedOptimizer(Optimizer):
 
     def trigger_refresh(self) -> None:
         """Refit cost per item and per batch, then cap the wait."""
-        super().trigger_refresh()
-        self.wait = min(self.wait, self.max_wait)
+        super().trigger_refresh()  # type: ignore[no-untyped-call] # BentoML's code
+        self.wait = min(self.wait, self.max_wait)  # type: ignore[assignment] # it starts as the int 0
 
 
 class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's classes are untyped
@@ -135,7 +135,7 @@ class Lookalike:
         encoder = load_encoder(settings.model, settings)
         self.encoders = Encoders(default=encoder)
 
-    @bentoml.api(
+    @bentoml.api(  # type: ignore[untyped-decorator]
         batchable=True, max_batch_size=settings.max_batch_size, max_latency_ms=_NEVER_SHED_MS
     )
     def encode(self, items: list[Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 LookalikeError
 ├── InvalidRequest            400 invalid_request        the request cannot be read
 │   ├── MissingPart           422 missing_part           a required part or field is absent
-│   ├── InvalidField          422 invalid_field          a field is unknown, of the wrong type or out of range
+│   ├── InvalidField          422 invalid_field          an unknown field, a wrong type or value
 │   ├── InvalidFilter         422 invalid_filter         the filter is not one the store understands
 │   ├── InvalidVector         422 invalid_vector         a vector holds NaN, infinity or only zeros
 │   ├── WrongDimension        422 wrong_dimension        a vector's length is not the space's

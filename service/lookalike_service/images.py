@@ -103,8 +103,9 @@ def decode(data: bytes, limits: Limits) -> Image:
     format = _format(data)
     with _open(data, format, limits) as file:
         _check_size(file.size, limits)
-        upright = _load(file, data, format)
-    return Image(np.asarray(upright), format, upright.width, upright.height)
+        rgb = _load(file, data, format)
+    height, width, _ = rgb.shape
+    return Image(rgb, format, width, height)
 
 
 def thumbnail(rgb: Pixels, size: int = 192) -> bytes:
@@ -140,7 +141,7 @@ def _open(data: bytes, format: str, limits: Limits) -> Pillow.Image:
                 "grey, palette, RGB or CMYK of 8 or 16 bits are."
             ) from error
         raise _undecodable(error, data, format) from error
-    except Exception as error:  # noqa: BLE001 - hostile bytes make Pillow raise anything
+    except Exception as error:  # hostile bytes make Pillow raise anything
         raise _undecodable(error, data, format) from error
 
 
@@ -155,19 +156,19 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def _load(file: Pillow.Image, data: bytes, format: str) -> Pillow.Image:
+def _load(file: Pillow.Image, data: bytes, format: str) -> Pixels:
     try:
         file.load()
         upright = _UPRIGHT.get(_orientation(file))
         rgb = _to_rgb(file)
-        return rgb if upright is None else rgb.transpose(upright)
+        return np.asarray(rgb if upright is None else rgb.transpose(upright))
     except errors.ImageError:
         raise
     except MemoryError as error:
         raise errors.TooManyPixels(
             f"There is not memory enough to decode {file.width} × {file.height} pixels."
         ) from error
-    except Exception as error:  # noqa: BLE001 - hostile bytes make Pillow raise anything
+    except Exception as error:  # hostile bytes make Pillow raise anything
         raise _undecodable(error, data, format) from error
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 
-def serve(
+def serve(  # noqa: PLR0917 - typer reads the options off the signature
     host: Annotated[
         str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")
     ] = None,
@@ -60,7 +60,7 @@ def run() -> None:
     from lookalike_service.app import Lookalike  # noqa: PLC0415
 
     uvicorn.run(
-        Lookalike.to_asgi(),
+        Lookalike.to_asgi(),  # type: ignore[attr-defined] # the decorator makes it a Service
         host=settings.host,
         port=settings.port,
         log_config=None,

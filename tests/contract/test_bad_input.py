@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from lookalike_service.errors import all_errors
+from tests.fakes.encoder import POISON
 from tests.fakes.service import FakeService, fake_service
 from tests.pictures import broken, encoded, jpeg, scene
 
@@ -71,7 +73,7 @@ def test_requests_beside_broken_ones_succeed(service: FakeService) -> None:
 
 
 def test_an_image_that_breaks_the_model_fails_alone(service: FakeService) -> None:
-    poison = encoded(scene(8, 8) * 0 + [[[255, 0, 255]]], "png")
+    poison = encoded(np.broadcast_to(POISON, (8, 8, 3)).copy(), "png")
     parts = [("images", data) for data in (jpeg(seed=1), poison, jpeg(seed=2))]
     items = service.client.post("/v1/embed", files=parts).json()["items"]
     assert [item.get("error", {}).get("code") for item in items] == [None, "encoder_failed", None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ class Pooled(torch.nn.Module):
         import timm
 
         super().__init__()
-        self.network = timm.create_model(entry.architecture, pretrained=False)
+        self.network: Any = timm.create_model(entry.architecture, pretrained=False)
         load_in_order(self.network, read_state(packaged_file(entry.weights)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -42,11 +42,17 @@ async def list_collections(context: Current) -> Collections:
     "/{collection}",
     summary="Create a collection",
     response_class=Response,
-    responses={
-        200: {"model": CollectionOut, "description": "It exists with these settings already."},
-        201: {"model": CollectionOut, "description": "Created."},
-    }
-    | documented(CollectionExists, UnknownModel, InvalidField, InvalidRequest, StoreUnavailable),
+    responses=documented(
+        CollectionExists,
+        UnknownModel,
+        InvalidField,
+        InvalidRequest,
+        StoreUnavailable,
+        ok={
+            200: {"model": CollectionOut, "description": "It exists with these settings already."},
+            201: {"model": CollectionOut, "description": "Created."},
+        },
+    ),
 )
 async def create(
     collection: Annotated[Name, Path()], context: Current, body: CollectionRequest | None = None
@@ -57,7 +63,7 @@ async def create(
     wanted = Collection(
         name=collection,
         space=encoder.info.space,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         indexes=workflow.payload_indexes(request.indexes),
     )
     created = await asyncio.to_thread(workflow.create, context.store, wanted)

@@ -73,15 +73,21 @@ class EmbedQuery(BaseModel):
     "/embed",
     summary="Embed images",
     response_class=Response,
-    responses={
-        200: {
-            "model": EmbedResponse,
-            "description": "Embeddings in the order of the images; with `Accept: application/x-npy` "
-            "a float32 array (n, dim), if every image could be embedded.",
-            "content": {"application/x-npy": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    }
-    | documented(*UPLOAD_ERRORS, UnknownModel, NotAcceptable),
+    responses=documented(
+        *UPLOAD_ERRORS,
+        UnknownModel,
+        NotAcceptable,
+        ok={
+            200: {
+                "model": EmbedResponse,
+                "description": "Embeddings in the order of the images; with `Accept: application/x-npy` "
+                "a float32 array (n, dim), if every image could be embedded.",
+                "content": {
+                    "application/x-npy": {"schema": {"type": "string", "format": "binary"}}
+                },
+            }
+        },
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,

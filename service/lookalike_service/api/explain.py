@@ -53,14 +53,18 @@ class ExplainQuery(BaseModel):
     "/explain",
     summary="Explain an embedding or a likeness",
     response_class=Response,
-    responses={
-        200: {
-            "model": ExplainResponse,
-            "description": "Maps as grids, or as overlays with `Accept: image/png`.",
-            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    }
-    | documented(*UPLOAD_ERRORS, UnknownModel, NotAcceptable),
+    responses=documented(
+        *UPLOAD_ERRORS,
+        UnknownModel,
+        NotAcceptable,
+        ok={
+            200: {
+                "model": ExplainResponse,
+                "description": "Maps as grids, or as overlays with `Accept: image/png`.",
+                "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -92,7 +96,7 @@ async def explain(
     pair = await _embed(encoder, uploads, context, keep_rgb=kind == "image/png")
     maps = _maps(target, pair)
     if kind == "image/png":
-        png = await asyncio.to_thread(_draw, encoder, target, pair, maps)
+        png = await asyncio.to_thread(_draw, encoder, pair, maps)
         return Response(png, media_type="image/png")
     return json_response(_answer(encoder, target, pair, maps))
 
@@ -129,17 +133,12 @@ async def _embed(
 
 
 def _maps(target: str, pair: list[Embedded]) -> list[Heatmap]:
+    maps = [embedded.encoded.features for embedded in pair]
+    features = [part for part in maps if part is not None]
     if target == "self":
-        return [self_map(_features(pair[0]))]
-    image, reference = pair
-    return [
-        similarity_map(_features(image), reference.encoded.embedding),
-        similarity_map(_features(reference), image.encoded.embedding),
-    ]
-
-
-def _features(embedded: Embedded):  # noqa: ANN202
-    return embedded.encoded.features
+        return [self_map(features[0])]
+    image, reference = (embedded.encoded.embedding for embedded in pair)
+    return [similarity_map(features[0], reference), similarity_map(features[1], image)]
 
 
 def _similarity(pair: list[Embedded]) -> float | None:
@@ -164,5 +163,13 @@ def _answer(
     )
 
 
-def _draw(encoder: Encoder, target: str, pair: list[Embedded], maps: list[Heatmap]) -> bytes:
-    raise NotImplementedError
+def _draw(encoder: Encoder, pair: list[Embedded], maps: list[Heatmap]) -> bytes:
+    panels = [
+        (embedded.image.rgb, heatmap, encoder.region(embedded.image.width, embedded.image.height))
+        for embedded, heatmap in zip(pair, maps, strict=True)
+        if embedded.image.rgb is not None
+    ]
+    if len(panels) == 1:
+        return overlay(*panels[0])
+    alike = f"cosine {_similarity(pair):.3f}"
+    return side_by_side(panels, [f"image, {alike}", "reference"])

@@ -64,8 +64,13 @@ IdInPath = Annotated[str, Depends(_decoded)]
     "",
     summary="Index images",
     response_class=Response,
-    responses={200: {"model": IndexResponse}}
-    | documented(*UPLOAD_ERRORS, UnknownCollection, SpaceMismatch, StoreUnavailable),
+    responses=documented(
+        *UPLOAD_ERRORS,
+        UnknownCollection,
+        SpaceMismatch,
+        StoreUnavailable,
+        ok={200: {"model": IndexResponse}},
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -217,13 +222,17 @@ async def delete_many(collection: str, body: DeleteRequest, context: Current) ->
 @router.get(
     "/{id}/thumbnail",
     response_class=Response,
-    responses={
-        200: {
-            "content": {"image/jpeg": {}},
-            "description": "JPEG, at most 192 pixels wide and high.",
-        }
-    }
-    | documented(UnknownCollection, UnknownImage, StoreUnavailable),
+    responses=documented(
+        UnknownCollection,
+        UnknownImage,
+        StoreUnavailable,
+        ok={
+            200: {
+                "content": {"image/jpeg": {}},
+                "description": "JPEG, at most 192 pixels wide and high.",
+            }
+        },
+    ),
     summary="A small picture of an image",
 )
 async def thumbnail(collection: str, id: IdInPath, context: Current) -> Response:

@@ -37,7 +37,7 @@ class JobsQuery(BaseModel):
 )
 async def list_jobs(query: Annotated[JobsQuery, Query()], context: Current) -> Jobs:
     """Jobs, newest first."""
-    found = await asyncio.to_thread(context.jobs.list, query.collection, query.limit)
+    found = await asyncio.to_thread(context.jobs.recent, query.collection, query.limit)
     return Jobs(jobs=found)
 
 
@@ -66,13 +66,16 @@ async def cancel(id: str, context: Current) -> Job:
 @router.get(
     "/{id}/events",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "A `job` event at each change, the last one with the final state.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        }
-    }
-    | documented(UnknownJob, StoreUnavailable),
+    responses=documented(
+        UnknownJob,
+        StoreUnavailable,
+        ok={
+            200: {
+                "description": "A `job` event at each change, the last one with the final state.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            }
+        },
+    ),
     summary="Watch a job",
 )
 async def events(id: str, request: Request, context: Current) -> Response:

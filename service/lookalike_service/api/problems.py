@@ -53,9 +53,11 @@ def problem_response(error: LookalikeError) -> Response:
     )
 
 
-def documented(*errors: type[LookalikeError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses of these errors: one per status, an example per code."""
-    responses: dict[int | str, dict[str, Any]] = {}
+def documented(
+    *errors: type[LookalikeError], ok: Mapping[int, dict[str, Any]] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses: those in `ok`, and of these errors one per status with an example per code."""
+    responses: dict[int | str, dict[str, Any]] = dict((ok or {}).items())
     for error in errors:
         response = responses.setdefault(
             error.status,

@@ -2,6 +2,178 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import asyncio
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from lookalike_service.api.bodies import multipart_schema, raw_image_schema, read_images
+from lookalike_service.api.context import Context, Current
+from lookalike_service.api.embed import UPLOAD_ERRORS, raise_if_alone
+from lookalike_service.api.problems import documented, item_error
+from lookalike_service.api.responses import choose, json_response
+from lookalike_service.errors import (
+    InvalidField,
+    InvalidFilter,
+    InvalidParameters,
+    InvalidRequest,
+    LookalikeError,
+    NotAcceptable,
+    SpaceMismatch,
+    StoreUnavailable,
+    UnknownCollection,
+    UnknownProjection,
+)
+from lookalike_service.schemas import (
+    Job,
+    ProjectionPoints,
+    ProjectionRequest,
+    Projections,
+    TransformItem,
+    TransformResponse,
+)
+from lookalike_service.workflows import projection as workflow
+from lookalike_service.workflows.embedding import Embedded
 
 router = APIRouter(prefix="/v1/collections/{collection}/projections", tags=["projections"])
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Job,
+    responses=documented(
+        UnknownCollection,
+        InvalidParameters,
+        InvalidField,
+        InvalidFilter,
+        InvalidRequest,
+        StoreUnavailable,
+    ),
+    summary="Project the collection",
+)
+async def create(collection: str, body: ProjectionRequest, context: Current) -> Job:
+    """Start a job that lays the images out in two or three dimensions."""
+    parameters = await asyncio.to_thread(workflow.validate, context.store, collection, body)
+    return await asyncio.to_thread(context.jobs.submit, "projection", collection, parameters)
+
+
+@router.get(
+    "",
+    response_model=Projections,
+    responses=documented(UnknownCollection, StoreUnavailable),
+    summary="All projections",
+)
+async def list_projections(collection: str, context: Current) -> Projections:
+    """Every projection of the collection, by name."""
+    found = await asyncio.to_thread(workflow.list_runs, context.store, collection)
+    return Projections(projections=found)
+
+
+class PictureQuery(BaseModel):
+    """How the picture is drawn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    color: str | None = Field(
+        None,
+        description="Colour the points by a field: `clusters.NAME` or `metadata.FIELD`.",
+        pattern=r"^(clusters|metadata)\..+$",
+    )
+
+
+@router.get(
+    "/{name}",
+    response_class=Response,
+    responses=documented(
+        UnknownCollection,
+        UnknownProjection,
+        InvalidField,
+        NotAcceptable,
+        StoreUnavailable,
+        ok={
+            200: {
+                "model": ProjectionPoints,
+                "description": "The points, or a plot of them with `Accept: image/png`.",
+                "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    ),
+    summary="One projection",
+)
+async def get(
+    collection: str,
+    name: str,
+    request: Request,
+    query: Annotated[PictureQuery, Query()],
+    context: Current,
+) -> Response:
+    """Its points as JSON, or drawn as PNG."""
+    kind = choose(request, ["application/json", "image/png"])
+    if kind == "image/png":
+        png = await asyncio.to_thread(workflow.draw, context.store, collection, name, query.color)
+        return Response(png, media_type="image/png")
+    if query.color is not None:
+        raise InvalidField("'color' is for the picture: ask for it with Accept: image/png.")
+    return json_response(await asyncio.to_thread(workflow.points, context.store, collection, name))
+
+
+@router.delete(
+    "/{name}",
+    status_code=204,
+    responses=documented(UnknownCollection, UnknownProjection, StoreUnavailable),
+    summary="Drop a projection",
+)
+async def delete(collection: str, name: str, context: Current) -> None:
+    """Remove the projection; the images stay."""
+    await asyncio.to_thread(workflow.delete, context.store, collection, name)
+
+
+@router.post(
+    "/{name}/transform",
+    response_model=TransformResponse,
+    responses=documented(
+        *UPLOAD_ERRORS, UnknownCollection, UnknownProjection, SpaceMismatch, StoreUnavailable
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": multipart_schema({"images": "Image files."}, many=True, needed=["images"])
+            | raw_image_schema(),
+        }
+    },
+    summary="Place new images on the map",
+)
+async def transform(
+    collection: str, name: str, request: Request, context: Current
+) -> TransformResponse:
+    """Where images would lie on the existing projection, each independent of the others."""
+    found = await asyncio.to_thread(context.store.collection, collection)
+    await asyncio.to_thread(workflow.get, context.store, collection, name)
+    uploads = await read_images(request, context.settings)
+    results = await context.embedder.embed(
+        context.encoders.of(found), [upload.data for upload in uploads]
+    )
+    raise_if_alone(results)
+    places = await _places(context, collection, name, results)
+    return TransformResponse(
+        items=[
+            TransformItem(index=i, error=item_error(result))
+            if isinstance(result, LookalikeError)
+            else TransformItem(index=i, coordinates=places[i])
+            for i, result in enumerate(results)
+        ]
+    )
+
+
+async def _places(
+    context: Context, collection: str, name: str, results: list[Embedded | LookalikeError]
+) -> dict[int, list[float]]:
+    embedded = {i: r.encoded.embedding for i, r in enumerate(results) if isinstance(r, Embedded)}
+    if not embedded:
+        return {}
+    vectors = np.stack(list(embedded.values()))
+    coordinates = await asyncio.to_thread(workflow.place, context.store, collection, name, vectors)
+    return dict(zip(embedded, coordinates.tolist(), strict=True))

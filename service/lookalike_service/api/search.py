@@ -52,10 +52,17 @@ class SearchQuery(BaseModel):
     "/search",
     summary="Find similar images",
     response_class=Response,
-    responses={200: {"model": SearchResponse}}
-    | documented(
-        *UPLOAD_ERRORS, UnknownCollection, UnknownImage, UnknownModel, SpaceMismatch, WrongDimension,
-        InvalidVector, InvalidFilter, StoreUnavailable,
+    responses=documented(
+        *UPLOAD_ERRORS,
+        UnknownCollection,
+        UnknownImage,
+        UnknownModel,
+        SpaceMismatch,
+        WrongDimension,
+        InvalidVector,
+        InvalidFilter,
+        StoreUnavailable,
+        ok={200: {"model": SearchResponse}},
     ),
     openapi_extra={
         "requestBody": {
@@ -65,7 +72,7 @@ class SearchQuery(BaseModel):
             | json_schema(SearchRequest),
         }
     },
-)  # fmt: skip
+)
 async def search(
     collection: str, request: Request, query: Annotated[SearchQuery, Query()], context: Current
 ) -> Response:

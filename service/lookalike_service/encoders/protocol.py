@@ -48,7 +48,7 @@ class Encoder(Protocol):
     info: EncoderInfo
 
     def preprocess(self, rgb: Pixels) -> Pixels:
-        """Resize and crop one RGB uint8 (height, width, 3) image to the input size; runs in decode threads."""
+        """Resize and crop RGB uint8 (height, width, 3) to the input size; runs in decode threads."""
 
     def region(self, width: int, height: int) -> Region:
         """The part of an image of this size that survives `preprocess`."""

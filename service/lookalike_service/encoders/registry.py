@@ -6,7 +6,6 @@ from difflib import get_close_matches
 
 from lookalike_service.encoders.catalog import CATALOG
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.encoders.timm_encoder import TimmEncoder
 from lookalike_service.errors import UnknownModel
 from lookalike_service.settings import Settings
 
@@ -18,6 +17,8 @@ def load_encoder(spec: str, settings: Settings) -> Encoder:  # noqa: ARG001 - no
     """
     entries = {entry.spec: entry for entry in CATALOG}
     if spec in entries:
+        from lookalike_service.encoders.timm_encoder import TimmEncoder  # noqa: PLC0415 - torch is slow
+
         return TimmEncoder(entries[spec])
     close = get_close_matches(spec, entries, cutoff=0.4)
     known = f"Closest: {', '.join(close)}." if close else f"Known: {', '.join(entries)}."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import numpy as np
+import timm
+import torch
 from numpy.typing import NDArray
 
 from lookalike_service.encoders.catalog import TimmEntry
+from lookalike_service.encoders.pooling import normalised_average
 from lookalike_service.encoders.protocol import Encoded, EncoderInfo, Pixels, Region
 from lookalike_service.encoders.weights import load_in_order, packaged_file, read_state, sha256
 from lookalike_service.spaces import Space
@@ -20,11 +23,9 @@ class TimmEncoder:
     """
 
     def __init__(self, entry: TimmEntry) -> None:
-        import timm
-        import torch
-
         file = packaged_file(entry.weights)
-        model = timm.create_model(entry.architecture, pretrained=False)
+        # Any: timm types its models as bare modules, without the methods that all of them have.
+        model: Any = timm.create_model(entry.architecture, pretrained=False)
         load_in_order(model, read_state(file))
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.eval().requires_grad_(requires_grad=False).to(self._device)
@@ -60,8 +61,6 @@ class TimmEncoder:
 
     def encode(self, pixels: Pixels, *, features: bool = False) -> Encoded:
         """Embed uint8 (n, size, size, 3), RGB. Raises ValueError on any other shape or type."""
-        import torch
-
         expected = (*self.info.input_size, 3)
         if pixels.dtype != np.uint8 or pixels.shape[1:] != expected:
             raise ValueError(
@@ -72,20 +71,17 @@ class TimmEncoder:
             samples = torch.tensor(np.ascontiguousarray(pixels), device=self._device)
             batch = samples.permute(0, 3, 1, 2)
             maps = self._model.forward_features(batch * self._scale + self._shift)
-            pooled = maps.mean(dim=(2, 3))
-            norms = pooled.norm(dim=1, keepdim=True)
-            embeddings = torch.where(norms > 0, pooled / norms, 0)
+            embeddings, norms = normalised_average(maps)
             return Encoded(
                 embeddings=embeddings.cpu().numpy(),
-                norms=norms[:, 0].cpu().numpy(),
+                norms=norms.cpu().numpy(),
                 features=maps.contiguous().cpu().numpy() if features else None,
             )
 
     def class_logits(self, encoded: Encoded) -> NDArray[np.float32]:
         """The network's own classifier on encoded images: float32 (n, classes), before softmax."""
-        import torch
-
         pooled = encoded.embeddings * encoded.norms[:, None]
         with torch.inference_mode():
             logits = self._model.get_classifier()(torch.from_numpy(pooled).to(self._device))
-        return cast("NDArray[np.float32]", logits.cpu().numpy())
+        array: NDArray[np.float32] = logits.cpu().numpy()
+        return array

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
 
 from lookalike_service.encoders.catalog import PackagedWeights
-
-if TYPE_CHECKING:
-    import torch
 
 
 class WeightsError(Exception):
@@ -39,10 +38,6 @@ def sha256(file: Path) -> str:
 
 def read_state(file: Path) -> dict[str, torch.Tensor]:
     """The tensors of a state dict on disk, without running any code in it. Raises WeightsError."""
-    import pickle
-
-    import torch
-
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:

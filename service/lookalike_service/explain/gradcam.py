@@ -1,12 +1,12 @@
 """Grad-CAM in closed form, for embeddings that are the global average pool of feature maps.
 
 Grad-CAM (Selvaraju et al., 2017, arXiv:1610.02391) weights each feature map A_k by the mean over positions
-of a target's gradient, α_k, and keeps what speaks for the target: ReLU(Σ_k α_k A_k). Where the embedding
+of a target's gradient, w_k, and keeps what speaks for the target: ReLU(Σ_k w_k A_k). Where the embedding
 is e = mean of A over its H × W positions, that gradient has a closed form and no backward pass is needed:
 
-- similarity, the cosine of e and a unit query q, with ê = e / ‖e‖:  α = (q − (q·ê) ê) / (‖e‖ H W).
+- similarity, the cosine of e and a unit query q, with ê = e / ‖e‖:  w = (q - (q·ê) ê) / (‖e‖ H W).
   Its map sums to zero before the ReLU: it shows where the image is *more* like the query than as a whole.
-- self, the norm ‖e‖:  α = ê / (H W). An image's similarity to itself is at its maximum, where the
+- self, the norm ‖e‖:  w = ê / (H W). An image's similarity to itself is at its maximum, where the
   gradient vanishes; the norm before normalisation shows where the embedding comes from instead.
 """
 
@@ -68,7 +68,8 @@ def _maps(features: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _pool(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    return _maps(features).mean(axis=1)
+    pooled: NDArray[np.float64] = _maps(features).mean(axis=1)
+    return pooled
 
 
 def _direction(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
@@ -74,7 +75,8 @@ def _at_drawing_size(picture: Pillow.Image) -> Pillow.Image:
 def _enlarged(grid: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
     """The map over its region, smooth: (height, width, 1) in [0, 1]."""
     smooth = Pillow.fromarray(grid).resize((width, height), Pillow.Resampling.BICUBIC)
-    return np.clip(np.asarray(smooth), 0, 1)[..., None]
+    heat: NDArray[np.float32] = np.clip(np.asarray(smooth), 0, 1)[..., None]
+    return heat
 
 
 def _heated(pixels: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -87,8 +89,6 @@ def _heated(pixels: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray[n
 @lru_cache(maxsize=1)
 def _colours() -> NDArray[np.float32]:
     """Inferno, a perceptually uniform colour map: (256, 3), from 0 (black) to 1 (yellow)."""
-    from matplotlib import colormaps
-
     table: NDArray[np.float64] = colormaps["inferno"](np.arange(256))[:, :3]
     return (255 * table).astype(np.float32)
 

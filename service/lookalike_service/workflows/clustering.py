@@ -1,0 +1,110 @@
+"""Clusterings: gather vectors, cluster them in the computing process, write the labels, keep the run."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from lookalike_service.analysis.clustering.algorithms import resolve_parameters
+from lookalike_service.analysis.parameters import check_seed
+from lookalike_service.analysis.reduction import check_reduction, parse_reduction
+from lookalike_service.errors import UnknownClustering
+from lookalike_service.jobs.runner import Task
+from lookalike_service.schemas import ClusteringOut, ClusteringRequest
+from lookalike_service.store.protocol import Store
+from lookalike_service.workflows import runs
+
+KIND = "clustering"
+_LABEL_BATCH = 5_000
+
+
+def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[str, Any]:
+    """The job's parameters, all filled in.
+
+    Raises InvalidParameters saying what is possible for this collection, UnknownCollection, InvalidFilter.
+    """
+    space = store.collection(collection).space
+    points = runs.point_count(store, collection, request.filter)
+    resolved = resolve_parameters(request.algorithm, request.parameters, points=points)
+    check_seed(request.seed)
+    if request.reduction is not None:
+        check_reduction(parse_reduction(request.reduction), points=points, dim=space.dim)
+    name = request.name or request.algorithm
+    return request.model_dump(mode="json") | {"name": name, "parameters": resolved}
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Carry out a clustering job; its result is the run as `GET …/clusterings/{name}` answers it."""
+    start, parameters = time.monotonic(), task.parameters
+    ids = runs.gather(task.store, task.collection, parameters["filter"], task.folder, task.progress)
+    arrays, figures = task.compute(
+        "lookalike_service.analysis.clustering.analyse:analyse",
+        {key: parameters[key] for key in ("algorithm", "parameters", "reduction", "seed")},
+    )
+    labels = np.asarray(arrays["labels"])
+    records = task.store.retrieve(task.collection, [ids[c["medoid"]] for c in figures["clusters"]])
+    names = {record.id: record.payload["key"] for record in records}
+    medoids = [names.get(ids[c["medoid"]], ids[c["medoid"]]) for c in figures["clusters"]]
+    out = ClusteringOut(
+        **{key: parameters[key] for key in ("name", "algorithm", "parameters", "reduction")},
+        filter=parameters["filter"],
+        seed=parameters["seed"],
+        space=task.store.collection(task.collection).space.id,
+        points=len(ids),
+        noise=int((labels == -1).sum()),
+        clusters=[c | {"medoid": m} for c, m in zip(figures["clusters"], medoids, strict=True)],
+        diagnostics=figures["diagnostics"],
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - start, 3),
+    ).model_dump(mode="json")
+    _write_labels(task, ids, labels)
+    key = runs.key(task.collection, parameters["name"])
+    task.store.put_document(KIND, key, out)
+    task.store.put_arrays(KIND, key, {**arrays, "ids": runs.id_array(ids)})
+    return out
+
+
+def _write_labels(task: Task, ids: list[str], labels: np.ndarray) -> None:
+    """Write all labels; images that an older run of the name labelled and this one did not see lose theirs."""
+    name = task.parameters["name"]
+    former = task.store.arrays(KIND, runs.key(task.collection, name))
+    if former is not None and not set(former["ids"].tolist()) <= set(ids):
+        task.store.drop_labels(task.collection, name)
+    for first in range(0, len(ids), _LABEL_BATCH):
+        part = slice(first, first + _LABEL_BATCH)
+        task.store.write_labels(task.collection, name, ids[part], labels[part])
+        task.progress("writing labels", min(first + _LABEL_BATCH, len(ids)), len(ids))
+
+
+def list_runs(store: Store, collection: str) -> list[ClusteringOut]:
+    """All clusterings of a collection, by name. Raises UnknownCollection."""
+    store.collection(collection)
+    found = [store.document(KIND, key) for key in runs.keys(store, KIND, collection)]
+    return [ClusteringOut.model_validate(body) for body in found if body is not None]
+
+
+def get(store: Store, collection: str, name: str) -> ClusteringOut:
+    """One clustering. Raises UnknownClustering naming those there are, UnknownCollection."""
+    body = store.document(KIND, runs.key(collection, name))
+    if body is None:
+        names = [run.name for run in list_runs(store, collection)]
+        raise UnknownClustering(
+            f"Collection '{collection}' has no clustering '{name}'; it has: {', '.join(names) or 'none'}"
+        )
+    return ClusteringOut.model_validate(body)
+
+
+def delete(store: Store, collection: str, name: str) -> None:
+    """Remove a clustering and its labels. Raises UnknownClustering, UnknownCollection."""
+    get(store, collection, name)
+    store.drop_labels(collection, name)
+    store.delete_document(KIND, runs.key(collection, name))
+
+
+def delete_all(store: Store, collection: str) -> None:
+    """Forget every clustering of a collection that is gone."""
+    for key in runs.keys(store, KIND, collection):
+        store.delete_document(KIND, key)
