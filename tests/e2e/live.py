@@ -43,7 +43,7 @@ def live_service(folder: Path, command: list[str] | None = None) -> Iterator[Liv
         "LOOKALIKE_DATA": str(folder / "data"),
         "BENTOML_DO_NOT_TRACK": "True",
     }
-    default = [sys.executable, "-m", "lookalike_indexer.cli", "serve"]
+    default = [str(Path(sys.executable).with_name("lookalike")), "serve"]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [part.format(port=port) for part in command or default],

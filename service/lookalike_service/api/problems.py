@@ -129,8 +129,7 @@ def _field(error: Mapping[str, Any]) -> dict[str, Any]:
 def _from_http(request: Request, error: HTTPException) -> LookalikeError:
     path = request.url.path
     if error.status_code == HTTPStatus.NOT_FOUND:
-        paths = [getattr(route, "path", "") for route in request.app.routes]
-        close = difflib.get_close_matches(path, paths, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(path, request.app.openapi()["paths"], n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
         return NotFound(f"There is nothing at {path}.{hint} /openapi.json lists all calls.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -6,13 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.store.filters import Where
-from lookalike_service.store.protocol import FieldType, Hit, Record
+from lookalike_service.store.protocol import FieldType, Hit, Record, Stats
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The nearest by cosine to `query`, float32 (dim,), among the points that match."""
+
+    query: NDArray[np.float32]
+    where: Where
+    limit: int
+    vectors: bool = False
+    exact: bool = False
+    ef: int | None = None
 
 
 class Engine(Protocol):
@@ -47,8 +60,12 @@ class Engine(Protocol):
         payloads: Sequence[Mapping[str, Any]],
         vector: str | None = None,
         vectors: NDArray[np.float32] | None = None,
+        *,
+        insert_only: bool = False,
     ) -> None:
         """Write or replace points; `vectors` is float32 (n, dim) of the vector name `vector`.
+
+        `insert_only`: points that exist stay as they are.
 
         Raises SpaceMismatch if the collection has no vector of this name.
         """
@@ -83,17 +100,23 @@ class Engine(Protocol):
         """Like `scroll`, but ids and their vectors, float32 (n, dim), without payloads."""
 
     def nearest(
-        self,
-        name: str,
-        query: NDArray[np.float32],
-        where: Where,
-        *,
-        vector: str,
-        limit: int,
-        vectors: bool,
-        without: Sequence[str],
-    ) -> list[Hit]:
-        """The nearest by cosine to float32 (dim,), best first, ties in any order.
+        self, name: str, queries: Sequence[Nearest], *, vector: str, without: Sequence[str]
+    ) -> list[list[Hit]]:
+        """The nearest of each query, best first, ties in any order; `planner` chooses the effort.
 
         Raises SpaceMismatch if the collection has no vector of this name.
         """
+
+    def ids(
+        self, name: str, where: Where, *, limit: int, start: str | None
+    ) -> tuple[list[str], str | None]:
+        """Like `scroll`, but ids alone."""
+
+    def facets(self, name: str, where: Where, path: str) -> list[tuple[str | int | bool, int]]:
+        """Every value at an indexed path and how many matching points hold it. Exact."""
+
+    def stats(self, name: str) -> Stats:
+        """Points, and how many of them are in a graph."""
+
+    def hold_index(self, name: str, held: bool) -> None:
+        """Build no graph from now on while held; build again when not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lookalike_service.errors import InvalidFilter
@@ -81,6 +81,7 @@ class Where:
     min_count: int = 0
 
 
+LabelCondition = Match | MatchAny | MatchExcept | Range | IsEmpty | IsNull
 Condition = Match | MatchAny | MatchExcept | Range | IsEmpty | IsNull | HasId | Where
 
 EVERYTHING = Where()
@@ -114,6 +115,41 @@ def field_path(field: str) -> str:
     raise ValueError(
         f"{field!r} is not a field to filter by; allowed: metadata.<name>, "
         f"clusters.<clustering>, {', '.join(_FIELDS)}"
+    )
+
+
+def clustering_of(path: str) -> str | None:
+    """The clustering whose labels a path of `field_path` means; None for other fields."""
+    root, _, name = path.partition(".")
+    return name.strip('"') if root == "clusters" else None
+
+
+def concerns_labels(where: Where) -> bool:
+    """Whether any condition is about the labels of a clustering."""
+    return any(
+        concerns_labels(condition)
+        if isinstance(condition, Where)
+        else not isinstance(condition, HasId) and clustering_of(condition.key) is not None
+        for condition in (*where.must, *where.should, *where.must_not, *where.min_should)
+    )
+
+
+def map_labels(where: Where, change: Callable[[LabelCondition, str], Condition]) -> Where:
+    """The filter with each condition about labels changed; `change` is told the clustering."""
+
+    def one(condition: Condition) -> Condition:
+        if isinstance(condition, Where):
+            return map_labels(condition, change)
+        if isinstance(condition, HasId) or (name := clustering_of(condition.key)) is None:
+            return condition
+        return change(condition, name)
+
+    return replace(
+        where,
+        must=tuple(map(one, where.must)),
+        should=tuple(map(one, where.should)),
+        must_not=tuple(map(one, where.must_not)),
+        min_should=tuple(map(one, where.min_should)),
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,31 +27,50 @@ from lookalike_service.errors import (
 from lookalike_service.schemas import Name
 from lookalike_service.spaces import Space
 from lookalike_service.store.documents import Documents
-from lookalike_service.store.engine import Engine
-from lookalike_service.store.filters import IsEmpty, Where, field_path, has_ids, parse_filter
+from lookalike_service.store.engine import Engine, Nearest
+from lookalike_service.store.filters import (
+    EVERYTHING,
+    Where,
+    clustering_of,
+    field_path,
+    has_ids,
+    parse_filter,
+)
+from lookalike_service.store.labels import Labels
 from lookalike_service.store.protocol import (
     Collection,
     FieldType,
     Filter,
     Hit,
     Point,
+    Query,
     Record,
+    Stats,
     Vector,
 )
 
 _THUMBNAIL = ("thumbnail",)
 _UPSERT_BATCH = 256
-_LABEL_BATCH = 1000
+_COUNT_BATCH = 250
+_DELETE_BATCH = 1000
+_ID_PAGE = 2000
+_LARGEST_EF = 10_000
 _NAME = TypeAdapter(Name)
+T = TypeVar("T", Hit, Record)
 
 
 class PointStore:
     """Implements `Store` on an engine. Thread-safe as the engine is."""
 
-    def __init__(self, engine: Engine, kind: Literal["embedded", "qdrant"]) -> None:
+    def __init__(
+        self, engine: Engine, documents: Documents, labels: Labels, kind: Literal["embedded", "qdrant"]
+    ) -> None:
         self.kind: str = kind
         self._engine = engine
-        self._documents = Documents(engine)
+        self._documents = documents
+        self._labels = labels
+        # Labels are written to points that exist, so no point may go in between.
+        self._existence = threading.Lock()
 
     def check(self) -> None:
         """See `Store`."""
@@ -57,6 +79,7 @@ class PointStore:
     def close(self) -> None:
         """See `Store`."""
         self._engine.close()
+        self._labels.close()
 
     # -- collections: the points first, their description last, so that a crash leaves nothing
     # described that is not there
@@ -78,7 +101,7 @@ class PointStore:
                 f"not {space.model} (space {space.id}); delete it or choose another name"
             )
         self._engine.create(name, space.id, space.dim)
-        for path, type in paths.items():
+        for path, type in paths.items():  # before any point: later would cost a pass over all
             self._engine.create_index(name, path, type)
         if existing is not None:
             return False
@@ -102,6 +125,7 @@ class PointStore:
     def delete_collection(self, name: str) -> None:
         """See `Store`."""
         self.collection(name)
+        self._labels.drop_collection(name)
         self._engine.drop(name)
         self._documents.delete("collection", name)
 
@@ -110,6 +134,21 @@ class PointStore:
         collection = self.collection(name)
         self._engine.create_index(name, _index_path(field), type)
         self._put(replace(collection, indexes={**collection.indexes, field: type}))
+
+    def stats(self, name: str) -> Stats:
+        """See `Store`."""
+        self.collection(name)
+        return self._engine.stats(name)
+
+    @contextmanager
+    def loading(self, name: str) -> Iterator[None]:
+        """See `Store`."""
+        self.collection(name)
+        self._engine.hold_index(name, True)
+        try:
+            yield
+        finally:
+            self._engine.hold_index(name, False)
 
     def _put(self, collection: Collection) -> None:
         self._documents.put("collection", collection.name, asdict(collection))
@@ -142,7 +181,7 @@ class PointStore:
             name, ids, vector=space.id if vectors else None, without=without
         )
         by_id = {record.id: record for record in found}
-        return [by_id[id] for id in ids if id in by_id]
+        return self._with_labels(name, [by_id[id] for id in ids if id in by_id])
 
     def delete(self, name: str, ids: Sequence[str]) -> int:
         """See `Store`."""
@@ -153,23 +192,30 @@ class PointStore:
         return self._delete(name, parse_filter(filter))
 
     def _delete(self, name: str, where: Where) -> int:
+        """Labels first: a crash in between leaves points without labels, not labels without."""
         self.collection(name)
-        matching = self._engine.count(name, where)
-        if matching:
-            self._engine.delete(name, where)
-        return matching
+        deleted = 0
+        with self._existence:
+            while ids := self._engine.ids(
+                name, self._labels.view(name).where(where), limit=_DELETE_BATCH, start=None
+            )[0]:
+                self._labels.forget(name, ids)
+                self._engine.delete(name, has_ids(ids))
+                deleted += len(ids)
+        return deleted
 
     def set_payload(self, name: str, id: str, payload: Mapping[str, Any]) -> None:
         """See `Store`. A key whose value is None is removed."""
         _check_payload(id, payload)
-        if not self.retrieve(name, [id]):
+        self.collection(name)
+        if not self._engine.count(name, has_ids([id])):
             raise UnknownImage(f"there is no image with point id {id} in collection {name!r}")
         self._engine.set_payload(name, has_ids([id]), payload)
 
     def count(self, name: str, filter: Filter | None = None) -> int:
         """See `Store`."""
         self.collection(name)
-        return self._engine.count(name, parse_filter(filter))
+        return self._engine.count(name, self._labels.view(name).where(parse_filter(filter)))
 
     def scroll(
         self,
@@ -182,13 +228,15 @@ class PointStore:
         """See `Store`. Raises InvalidField for a cursor that is none of ours."""
         _check_page(limit)
         self.collection(name)
-        return self._engine.scroll(
-            name,
-            parse_filter(filter),
-            limit=limit,
-            start=None if cursor is None else _cursor(cursor),
-            without=_THUMBNAIL,
-        )
+        where, start = parse_filter(filter), None if cursor is None else _cursor(cursor)
+        while True:
+            view = self._labels.view(name)
+            page, following = self._engine.scroll(
+                name, view.where(where), limit=limit, start=start, without=_THUMBNAIL
+            )
+            labels = view.of([record.id for record in page])
+            if labels is not None:
+                return [_labelled(record, labels) for record in page], following
 
     def query(
         self,
@@ -200,30 +248,88 @@ class PointStore:
         filter: Filter | None = None,
         score_threshold: float | None = None,
         vectors: bool = False,
+        exact: bool = False,
+        ef: int | None = None,
     ) -> list[Hit]:
         """See `Store`. Scores have six decimals."""
-        _check_page(limit, offset)
+        query = Query(vector, limit, offset, filter, score_threshold, vectors, exact, ef)
+        return self.query_batch(name, [query])[0]
+
+    def query_batch(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
+        """See `Store`."""
         space = self.collection(name).space
-        query, where = _unit(vector, space, "the query"), parse_filter(filter)
-        end, wanted = offset + limit, offset + limit + 1
+        asked = [_nearest(query, space) for query in queries]
         while True:
+            view = self._labels.view(name)
+            found = self._nearest(
+                name, space, [replace(one, where=view.where(one.where)) for one in asked]
+            )
+            pages = [_page(query, hits) for query, hits in zip(queries, found, strict=True)]
+            labels = view.of([hit.id for page in pages for hit in page])
+            if labels is not None:
+                return [[_labelled(hit, labels) for hit in page] for page in pages]
+
+    def _nearest(self, name: str, space: Space, asked: Sequence[Nearest]) -> list[list[Hit]]:
+        """Each query's hits and all those tied with the last: engines break ties as they like."""
+        answers: list[list[Hit]] = [[] for _ in asked]
+        pending = {i: one.limit + 1 for i, one in enumerate(asked)}
+        while pending:
             found = self._engine.nearest(
                 name,
-                query,
-                where,
+                [replace(asked[i], limit=wanted) for i, wanted in pending.items()],
                 vector=space.id,
-                limit=wanted,
-                vectors=vectors,
                 without=_THUMBNAIL,
             )
-            hits = [replace(hit, score=_cosine(hit.score)) for hit in found]
-            # Engines break ties as they like, so all hits tied with the last one are needed.
-            if len(hits) < wanted or hits[-1].score < hits[end - 1].score:
-                break
-            wanted *= 2
-        if score_threshold is not None:
-            hits = [hit for hit in hits if hit.score >= score_threshold]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[offset:end]
+            for (i, wanted), raw in zip(list(pending.items()), found, strict=True):
+                hits = [replace(hit, score=_cosine(hit.score)) for hit in raw]
+                answers[i] = hits
+                if len(hits) < wanted or hits[-1].score < hits[asked[i].limit - 1].score:
+                    del pending[i]
+                else:
+                    pending[i] = 2 * wanted
+        return answers
+
+    def facets(
+        self, name: str, field: str, *, filter: Filter | None = None, limit: int = 100
+    ) -> list[tuple[str | int | bool, int]]:
+        """See `Store`."""
+        _check_page(limit)
+        collection, where = self.collection(name), parse_filter(filter)
+        clustering = clustering_of(_index_path(field))
+        view = self._labels.view(name)
+        counts: Iterable[tuple[str | int | bool, int]]
+        if clustering is None:
+            if (type := collection.indexes.get(field)) in {None, "float"}:
+                raise InvalidField(
+                    f"the values of {field!r} cannot be counted: it has "
+                    f"{'no index' if type is None else 'a float index'}; "
+                    "allowed: fields with a keyword, integer or bool index, clusters.<clustering>"
+                )
+            counts = self._engine.facets(name, view.where(where), _index_path(field))
+        elif where == EVERYTHING:
+            counts = view.counts(clustering).items()
+        else:
+            counts = self._label_counts(name, clustering, view.where(where)).items()
+        return sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+    def _label_counts(self, name: str, clustering: str, where: Where) -> Counter[int]:
+        counts: Counter[int] = Counter()
+        for ids in self._pages(name, where):
+            labels = self._labels.view(name).of(ids) or {}
+            counts.update(of[clustering] for of in labels.values() if clustering in of)
+        return counts
+
+    def _pages(self, name: str, where: Where) -> Iterator[list[str]]:
+        start: str | None = None
+        while True:
+            ids, start = self._engine.ids(name, where, limit=_ID_PAGE, start=start)
+            yield ids
+            if start is None:
+                return
+
+    def _with_labels(self, name: str, records: Sequence[Record]) -> list[Record]:
+        labels = self._labels.view(name).of([record.id for record in records]) or {}
+        return [_labelled(record, labels) for record in records]
 
     def vectors(
         self, name: str, *, filter: Filter | None = None, batch: int = 1000
@@ -237,8 +343,9 @@ class PointStore:
     ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         start: str | None = None
         while True:
+            seen = self._labels.view(name).where(where)
             ids, rows, start = self._engine.vectors(
-                name, where, vector=space.id, dim=space.dim, limit=limit, start=start
+                name, seen, vector=space.id, dim=space.dim, limit=limit, start=start
             )
             if ids:
                 yield ids, rows
@@ -252,17 +359,26 @@ class PointStore:
         if labels.shape != (len(ids),):
             raise ValueError(f"{len(ids)} ids need labels of that length, not {labels.shape}")
         self.collection(name)
-        for label in np.unique(labels):
-            members = np.flatnonzero(labels == label)
-            for at in range(0, len(members), _LABEL_BATCH):
-                some = has_ids(ids[i] for i in members[at : at + _LABEL_BATCH])
-                self._engine.set_payload(name, some, {clustering: int(label)}, within="clusters")
+        with self._existence:
+            there = self._existing(name, ids)
+            if not there.all():
+                ids, labels = [ids[i] for i in np.flatnonzero(there)], labels[there]
+            self._labels.write(name, clustering, ids, labels)
+
+    def _existing(self, name: str, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Which ids there are points of; counted by the few, so that searches get in between."""
+        there = np.ones(len(ids), np.bool_)
+        for at in range(0, len(ids), _COUNT_BATCH):
+            some = ids[at : at + _COUNT_BATCH]
+            if self._engine.count(name, has_ids(some)) < len(set(some)):
+                found, _ = self._engine.ids(name, has_ids(some), limit=len(some), start=None)
+                there[at : at + len(some)] = np.isin(some, found)
+        return there
 
     def drop_labels(self, name: str, clustering: str) -> None:
         """See `Store`."""
         self.collection(name)
-        path = field_path(f"clusters.{clustering}")
-        self._engine.delete_payload(name, Where(must_not=(IsEmpty(path),)), path)
+        self._labels.drop(name, clustering)
 
     # -- documents
 
@@ -289,6 +405,35 @@ class PointStore:
     def arrays(self, kind: str, key: str) -> dict[str, NDArray[Any]] | None:
         """See `Store`."""
         return self._documents.arrays(kind, key)
+
+
+def _nearest(query: Query, space: Space) -> Nearest:
+    """What the engine is asked for. Raises for what no engine could answer."""
+    _check_page(query.limit, query.offset)
+    if query.ef is not None and not 1 <= query.ef <= _LARGEST_EF:
+        raise InvalidField(f"ef must be between 1 and {_LARGEST_EF}, not {query.ef}")
+    return Nearest(
+        _unit(query.vector, space, "the query"),
+        parse_filter(query.filter),
+        query.offset + query.limit,
+        vectors=query.vectors,
+        exact=query.exact,
+        ef=query.ef,
+    )
+
+
+def _page(query: Query, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits asked for, in order, of those found."""
+    if query.score_threshold is not None:
+        hits = [hit for hit in hits if hit.score >= query.score_threshold]
+    end = query.offset + query.limit
+    return sorted(hits, key=lambda hit: (-hit.score, hit.id))[query.offset : end]
+
+
+def _labelled(item: T, labels: Mapping[str, dict[str, int]]) -> T:
+    """A hit or record with its labels in the payload."""
+    of_item = labels.get(item.id)
+    return item if not of_item else replace(item, payload={**item.payload, "clusters": of_item})
 
 
 def _collection(body: Mapping[str, Any]) -> Collection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -68,6 +69,34 @@ class Hit:
     vector: Vector | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search of a batch: nearest to `vector` by cosine.
+
+    `exact`: compare with every point that matches. `ef`: how many candidates the HNSW search
+    keeps, its effort; None lets the planner choose. Where no graph is built, search is exact.
+    """
+
+    vector: Vector
+    limit: int = 10
+    offset: int = 0
+    filter: Filter | None = None
+    score_threshold: float | None = None
+    vectors: bool = False
+    exact: bool = False
+    ef: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much of a collection its HNSW graph holds; the rest is searched exactly."""
+
+    points: int
+    indexed: int
+    building: bool
+    """A new graph is being built; the old one answers meanwhile."""
+
+
 class Store(Protocol):
     """Collections of points with one space each, and documents for everything else that must last."""
 
@@ -96,6 +125,12 @@ class Store(Protocol):
 
     def create_index(self, name: str, field: str, type: FieldType) -> None:
         """Index a payload field; repeating it is harmless."""
+
+    def stats(self, name: str) -> Stats:
+        """Points and how many of them the graph holds. Raises UnknownCollection."""
+
+    def loading(self, name: str) -> AbstractContextManager[None]:
+        """Put off building the graph while a large load goes on inside; searches still answer."""
 
     # -- points
 
@@ -149,24 +184,46 @@ class Store(Protocol):
         filter: Filter | None = None,
         score_threshold: float | None = None,
         vectors: bool = False,
+        exact: bool = False,
+        ef: int | None = None,
     ) -> list[Hit]:
         """Nearest by cosine, best first; equal scores (to six decimals) in id order.
 
-        Raises WrongDimension, InvalidVector, InvalidFilter.
+        The keywords are those of `Query`. Raises WrongDimension, InvalidVector, InvalidFilter,
+        InvalidField (limit, offset, ef).
+        """
+
+    def query_batch(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
+        """The hits of each query, in their order; as `query` gives them."""
+
+    def facets(
+        self, name: str, field: str, *, filter: Filter | None = None, limit: int = 100
+    ) -> list[tuple[str | int | bool, int]]:
+        """How many matching points hold each value of a field: exact, the most frequent first.
+
+        The field is `clusters.<name>` or one with a keyword, integer or bool index; otherwise
+        raises InvalidField. Values in a list count each.
         """
 
     def vectors(
         self, name: str, *, filter: Filter | None = None, batch: int = 1000
     ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        """Stream all vectors: (ids, array (n, dim)) in id order, without payloads."""
+        """Stream all vectors: (ids, array (n, dim)) in id order, without payloads.
+
+        Each batch is filtered by the labels of its moment.
+        """
 
     def write_labels(
         self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
     ) -> None:
-        """Set payload `clusters.<clustering>` of each id; ids deleted meanwhile are skipped."""
+        """Set `clusters.<clustering>` of each id; others keep theirs, deleted ids are skipped.
+
+        A call reads the labels of a clustering as they were before or as they are after, never a
+        mix; so does whoever opens the store after a crash in the middle.
+        """
 
     def drop_labels(self, name: str, clustering: str) -> None:
-        """Remove payload `clusters.<clustering>` everywhere."""
+        """Remove `clusters.<clustering>` everywhere."""
 
     # -- documents: runs, jobs and the like
 

@@ -1,0 +1,243 @@
+"""Labels of the embedded store: one SQLite table, `labels.db` in the data folder.
+
+Not a shard of the engine: the binding answers one call at a time, so searches would wait for every
+batch of labels. SQLite's write-ahead log lets all processes read the old labels while new ones
+are written, and a transaction makes them the current ones at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike_service.store.filters import (
+    IsEmpty,
+    IsNull,
+    LabelCondition,
+    Match,
+    MatchAny,
+    MatchExcept,
+    Range,
+    Where,
+    concerns_labels,
+)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS clustering (
+    key INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, name TEXT NOT NULL,
+    version INTEGER NOT NULL, UNIQUE (collection, name));
+CREATE TABLE IF NOT EXISTS label (
+    clustering INTEGER NOT NULL, id TEXT NOT NULL, label INTEGER NOT NULL,
+    PRIMARY KEY (clustering, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS label_of ON label (clustering, label);
+"""
+_MOST_VARIABLES = 10_000
+_WAIT_SECONDS = 60.0
+
+Versions = dict[str, tuple[int, int]]
+
+
+class LabelTable:
+    """Implements `Labels` on a database file; several processes may have it open."""
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._writes = threading.Lock()
+        self._reader, self._writer = _connection(path), _connection(path)
+        # NORMAL survives kill -9; FULL, a sync per transaction, survives power loss too.
+        self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._writer.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """See `Labels`."""
+        with self._writes, self._lock:
+            self._reader.close()
+            self._writer.close()
+
+    # -- reading
+
+    def view(self, name: str) -> TableView:
+        """See `Labels`."""
+        return TableView(self, name)
+
+    def versions(self, name: str) -> Versions:
+        """{clustering: what changes with every write}."""
+        with self._reading() as reader:
+            return _versions(reader, name)
+
+    def of(
+        self, name: str, ids: Sequence[str]
+    ) -> tuple[dict[str, dict[str, int]], Versions]:
+        """{id: {clustering: label}}, and the versions they are of."""
+        found: dict[str, dict[str, int]] = {}
+        with self._reading() as reader:
+            versions = _versions(reader, name)
+            if not versions:
+                return {}, {}
+            for at in range(0, len(ids), _MOST_VARIABLES):
+                some = ids[at : at + _MOST_VARIABLES]
+                rows = reader.execute(
+                    "SELECT id, name, label FROM label JOIN clustering ON key = clustering "
+                    f"WHERE collection = ? AND id IN ({_marks(some)})",  # noqa: S608 (marks alone)
+                    (name, *some),
+                )
+                for id, clustering, label in rows:
+                    found.setdefault(id, {})[clustering] = label
+        return found, versions
+
+    def counts(self, name: str, clustering: str) -> dict[int, int]:
+        """How many points hold each label."""
+        with self._reading() as reader:
+            rows = reader.execute(
+                "SELECT label, count(*) FROM label JOIN clustering ON key = clustering "
+                "WHERE collection = ? AND name = ? GROUP BY label",
+                (name, clustering),
+            )
+            return dict(rows)
+
+    def matching(self, name: str, clustering: str, condition: LabelCondition) -> set[str]:
+        """The ids whose label meets the condition; of IsEmpty, those that have a label at all."""
+        test, values = _test(condition)
+        with self._reading() as reader:
+            rows = reader.execute(
+                "SELECT id FROM label JOIN clustering ON key = clustering "
+                f"WHERE collection = ? AND name = ? AND ({test})",  # noqa: S608 (fixed texts)
+                (name, clustering, *values),
+            )
+            return {id for (id,) in rows}
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one state of the database throughout."""
+        with self._lock:
+            self._reader.execute("BEGIN")
+            try:
+                yield self._reader
+            finally:
+                self._reader.execute("COMMIT")
+
+    # -- writing
+
+    def write(
+        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+    ) -> None:
+        """See `Labels`. In the order of ids, which is several times as fast for the tree."""
+        with self._writing() as writer:
+            ((key,),) = writer.execute(
+                "INSERT INTO clustering (collection, name, version) VALUES (?, ?, 1) ON CONFLICT "
+                "(collection, name) DO UPDATE SET version = version + 1 RETURNING key",
+                (name, clustering),
+            )
+            writer.executemany(
+                "INSERT INTO label VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET label = excluded.label WHERE label != excluded.label",
+                sorted((key, id, label) for id, label in zip(ids, labels.tolist(), strict=True)),
+            )
+
+    def drop(self, name: str, clustering: str) -> None:
+        """See `Labels`."""
+        self._drop("collection = ? AND name = ?", (name, clustering))
+
+    def drop_collection(self, name: str) -> None:
+        """See `Labels`."""
+        self._drop("collection = ?", (name,))
+
+    def forget(self, name: str, ids: Sequence[str]) -> None:
+        """See `Labels`."""
+        with self._writing() as writer:
+            gone = writer.executemany(
+                "DELETE FROM label WHERE id = ? AND clustering IN "
+                "(SELECT key FROM clustering WHERE collection = ?)",
+                [(id, name) for id in ids],
+            )
+            if gone.rowcount:
+                writer.execute(
+                    "UPDATE clustering SET version = version + 1 WHERE collection = ?", (name,)
+                )
+
+    def _drop(self, which: str, values: tuple[str, ...]) -> None:
+        with self._writing() as writer:
+            some = f"(SELECT key FROM clustering WHERE {which})"  # noqa: S608 (fixed texts)
+            writer.execute(f"DELETE FROM label WHERE clustering IN {some}", values)  # noqa: S608
+            writer.execute(f"DELETE FROM clustering WHERE {which}", values)  # noqa: S608
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._writes:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+
+class TableView:
+    """Implements `LabelView`: the engine, which has the table open too, applies the filter."""
+
+    def __init__(self, table: LabelTable, name: str) -> None:
+        self._table = table
+        self._name = name
+        self._seen: Versions | None = None
+
+    def where(self, where: Where) -> Where:
+        """See `LabelView`."""
+        if self._seen is None and concerns_labels(where):
+            self._seen = self._table.versions(self._name)
+        return where
+
+    def of(self, ids: Sequence[str]) -> dict[str, dict[str, int]] | None:
+        """See `LabelView`."""
+        found, versions = self._table.of(self._name, ids)
+        return None if self._seen not in (None, versions) else found
+
+    def counts(self, clustering: str) -> dict[int, int]:
+        """See `LabelView`."""
+        return self._table.counts(self._name, clustering)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    return connection
+
+
+def _versions(reader: sqlite3.Connection, name: str) -> Versions:
+    rows = reader.execute(
+        "SELECT name, key, version FROM clustering WHERE collection = ?", (name,)
+    )
+    return {clustering: (key, version) for clustering, key, version in rows}
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _test(condition: LabelCondition) -> tuple[str, list[float]]:
+    """SQL for a label that is there; labels are integers, so text and booleans equal none."""
+    match condition:
+        case IsEmpty():
+            return "TRUE", []
+        case Match(value=int(value)) if not isinstance(value, bool):
+            return "label = ?", [value]
+        case MatchAny(values=[int(), *_] as values):
+            return f"label IN ({_marks(values)})", [int(value) for value in values]
+        case MatchExcept(values=[int(), *_] as values):
+            return f"label NOT IN ({_marks(values)})", [int(value) for value in values]
+        case MatchExcept():
+            return "TRUE", []
+        case Range(_, gt, gte, lt, lte):
+            bounds = {"label > ?": gt, "label >= ?": gte, "label < ?": lt, "label <= ?": lte}
+            given = {test: value for test, value in bounds.items() if value is not None}
+            return " AND ".join(given), list(given.values())
+        case Match() | MatchAny() | IsNull():
+            return "FALSE", []

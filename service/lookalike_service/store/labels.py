@@ -1,0 +1,55 @@
+"""Where the labels of clusterings are kept: beside the points, never in their payload.
+
+Writing the payload of a point takes it out of the HNSW graph, so one re-clustering would cost the
+whole index. Points and labels meet again in `PointStore`: hits carry them, filters use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike_service.store.filters import Where
+
+
+class LabelView(Protocol):
+    """The labels of one collection as one call sees them."""
+
+    def where(self, where: Where) -> Where:
+        """The filter as the engine can apply it."""
+
+    def of(self, ids: Sequence[str]) -> dict[str, dict[str, int]] | None:
+        """{id: {clustering: label}} of those that have any.
+
+        None if the filter of this view saw other labels: then the call must be made again.
+        """
+
+    def counts(self, clustering: str) -> dict[int, int]:
+        """How many points hold each label."""
+
+
+class Labels(Protocol):
+    """The labels of all collections. Thread-safe; a write is seen whole or not at all."""
+
+    def view(self, name: str) -> LabelView:
+        """The labels of a collection, for one call."""
+
+    def write(
+        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+    ) -> None:
+        """Set the labels of these ids, int64 (n,); other ids keep theirs."""
+
+    def drop(self, name: str, clustering: str) -> None:
+        """Remove all labels of a clustering."""
+
+    def forget(self, name: str, ids: Sequence[str]) -> None:
+        """Remove all labels of these ids."""
+
+    def drop_collection(self, name: str) -> None:
+        """Remove all labels of a collection."""
+
+    def close(self) -> None:
+        """Release everything."""
