@@ -15,7 +15,9 @@ def main() -> None:
         sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHES)}")
     for name in wanted:
         figures = importlib.import_module(f"bench.{name}").run()
-        print(json.dumps({"bench": name} | {k: round(v, 4) for k, v in figures.items()}), flush=True)
+        print(
+            json.dumps({"bench": name} | {k: round(v, 4) for k, v in figures.items()}), flush=True
+        )
 
 
 if __name__ == "__main__":

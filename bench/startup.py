@@ -22,7 +22,9 @@ def run() -> dict[str, float]:
         with service() as (_, _, seconds):
             starts.append(seconds)
     imports = [
-        float(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, check=True).stdout)
+        float(
+            subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, check=True).stdout
+        )
         for _ in range(11)
     ]
     return {

@@ -30,7 +30,7 @@ LookalikeError
 │   └── UnknownJob            404 unknown_job
 ├── Conflict
 │   ├── CollectionExists      409 collection_exists      with other settings
-│   ├── SpaceMismatch         409 space_mismatch         a vector of another encoder, revision or preprocessing
+│   ├── SpaceMismatch         409 space_mismatch         a vector of another encoder or revision
 │   ├── StoreLocked           409 store_locked           another process owns the embedded store
 │   └── JobNotFinished        409 job_not_finished
 ├── Unavailable                                          try again; carries Retry-After

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -30,7 +30,7 @@ def service() -> Iterator[FakeService]:
         yield started
 
 
-def assert_problem(response: httpx.Response, status: int, code: str) -> None:
+def assert_problem(response: Any, status: int, code: str) -> None:
     assert response.headers["content-type"] == "application/problem+json", response.text
     body = response.json()
     assert (response.status_code, body["status"], body["code"]) == (status, status, code), body
@@ -79,98 +79,208 @@ def test_an_image_that_breaks_the_model_fails_alone(service: FakeService) -> Non
     assert [item.get("error", {}).get("code") for item in items] == [None, "encoder_failed", None]
 
 
-BIG = encoded(scene(700, 700) // 2 + 1, "bmp")
-REQUESTS: dict[str, tuple[int, str, str, str, dict[str, Any]]] = {
-    "image over the byte limit": (413, "image_too_large", "POST", "/v1/embed", {"content": BIG, "headers": JPEG}),
-    "body over the limit": (413, "body_too_large", "POST", "/v1/embed", {"content": bytes(5_000_000), "headers": JPEG}),
-    "body over the limit, in chunks": (413, "body_too_large", "POST", "/v1/embed", {"content": (bytes(1_000_000) for _ in range(5)), "headers": JPEG}),
-    "too many images": (413, "too_many_images", "POST", "/v1/embed", {"files": [("images", jpeg())] * 9}),
-    "no part": (422, "missing_part", "POST", "/v1/embed", {"files": {"images": ("", b"")} and {}, "data": {"x": "y"}, "headers": {"content-type": "multipart/form-data; boundary=b"}, "content": b"--b--\r\n"}),
-    "unknown part": (422, "invalid_field", "POST", "/v1/embed", {"files": {"picture": jpeg()}}),
-    "text in a file part": (422, "invalid_field", "POST", "/v1/embed", {"files": {"images": (None, "http://example.test/x.jpg")}}),
-    "broken multipart": (400, "invalid_request", "POST", "/v1/embed", {"content": b"nonsense", "headers": {"content-type": "multipart/form-data; boundary=zz"}}),
-    "multipart without boundary": (400, "invalid_request", "POST", "/v1/embed", {"content": b"nonsense", "headers": {"content-type": "multipart/form-data"}}),
-    "other content type": (415, "unsupported_media_type", "POST", "/v1/embed", {"content": b"x", "headers": {"content-type": "text/plain"}}),
-    "no content type": (415, "unsupported_media_type", "POST", "/v1/embed", {"content": b"x"}),
-    "broken json": (400, "invalid_request", "POST", "/v1/embed", {"content": b"{", "headers": {"content-type": "application/json"}}),
-    "json without images": (422, "missing_part", "POST", "/v1/embed", {"json": {}}),
-    "json with an unknown field": (422, "invalid_field", "POST", "/v1/embed", {"json": {"images": [{"base64": ""}], "colour": 1}}),
-    "broken base64": (422, "invalid_field", "POST", "/v1/embed", {"json": {"images": [{"base64": "!!"}]}}),
-    "unknown model": (404, "unknown_model", "POST", "/v1/embed?model=fake:patchez", {"content": jpeg(), "headers": JPEG}),
-    "unknown query parameter": (422, "invalid_field", "POST", "/v1/embed?colour=1", {"content": jpeg(), "headers": JPEG}),
-    "unknown explain value": (422, "invalid_field", "POST", "/v1/embed?explain=maybe", {"content": jpeg(), "headers": JPEG}),
-    "accept nothing offered": (406, "not_acceptable", "POST", "/v1/embed", {"content": jpeg(), "headers": JPEG | {"accept": "text/csv"}}),
-    "npy with a broken image": (422, "empty_image", "POST", "/v1/embed", {"files": [("images", jpeg()), ("images", b"")], "headers": {"accept": "application/x-npy"}}),
-    "explain without image": (422, "missing_part", "POST", "/v1/explain", {"files": {"reference": jpeg()}}),
-    "similarity without reference": (422, "missing_part", "POST", "/v1/explain?target=similarity", {"files": {"image": jpeg()}}),
-    "self with reference": (422, "invalid_field", "POST", "/v1/explain?target=self", {"files": {"image": jpeg(), "reference": jpeg()}}),
-    "unknown target": (422, "invalid_field", "POST", "/v1/explain?target=mood", {"files": {"image": jpeg()}}),
-    "broken reference": (422, "empty_image", "POST", "/v1/explain", {"files": {"image": jpeg(), "reference": b""}}),
-    "unknown path": (404, "not_found", "GET", "/v1/colections", {}),
-    "wrong method": (405, "method_not_allowed", "DELETE", "/v1/models", {}),
-    "unknown collection": (404, "unknown_collection", "GET", "/v1/collections/bda", {}),
-    "images to an unknown collection": (404, "unknown_collection", "POST", "/v1/collections/bda/images", {"content": jpeg(), "headers": JPEG}),
-    "search in an unknown collection": (404, "unknown_collection", "POST", "/v1/collections/bda/search", {"json": {"id": "a"}}),
-    "drop an unknown collection": (404, "unknown_collection", "DELETE", "/v1/collections/bda", {}),
-    "cluster an unknown collection": (404, "unknown_collection", "POST", "/v1/collections/bda/clusterings", {"json": {}}),
-    "project an unknown collection": (404, "unknown_collection", "POST", "/v1/collections/bda/projections", {"json": {}}),
-    "impossible collection name": (422, "invalid_field", "PUT", "/v1/collections/a%20b", {"json": {}}),
-    "collection with an unknown model": (404, "unknown_model", "PUT", "/v1/collections/new", {"json": {"model": "nope"}}),
-    "collection with an unknown field": (422, "invalid_field", "PUT", "/v1/collections/new", {"json": {"colour": 1}}),
-    "collection with an unknown distance": (422, "invalid_field", "PUT", "/v1/collections/new", {"json": {"distance": "manhattan"}}),
-    "index of an unknown type": (422, "invalid_field", "PUT", "/v1/collections/new", {"json": {"indexes": {"metadata.x": "vector"}}}),
-    "index outside metadata": (422, "invalid_field", "PUT", "/v1/collections/new", {"json": {"indexes": {"label": "keyword"}}}),
-    "too few ids": (422, "invalid_field", "POST", f"{C}/images", {"files": [("images", jpeg())], "data": {"ids": "[]"}}),
-    "ids that are no json": (422, "invalid_field", "POST", f"{C}/images", {"files": [("images", jpeg())], "data": {"ids": "a,b"}}),
-    "empty id": (422, "invalid_field", "POST", f"{C}/images", {"files": [("images", jpeg())], "data": {"ids": '[""]'}}),
-    "metadata that is no object": (422, "invalid_field", "POST", f"{C}/images", {"files": [("images", jpeg())], "data": {"metadata": "[1]"}}),
-    "unknown image": (404, "unknown_image", "GET", f"{C}/images/zzz", {}),
-    "thumbnail of an unknown image": (404, "unknown_image", "GET", f"{C}/images/zzz/thumbnail", {}),
-    "edit an unknown image": (404, "unknown_image", "PATCH", f"{C}/images/zzz", {"json": {"metadata": {}}}),
-    "delete an unknown image": (404, "unknown_image", "DELETE", f"{C}/images/zzz", {}),
-    "edit with an unknown field": (422, "invalid_field", "PATCH", f"{C}/images/a", {"json": {"metadata": {}, "id": "b"}}),
-    "delete by nothing": (422, "invalid_field", "POST", f"{C}/images/delete", {"json": {}}),
-    "delete by both": (422, "invalid_field", "POST", f"{C}/images/delete", {"json": {"ids": [], "filter": {}}}),
-    "browse with a filter that is no json": (422, "invalid_field", "GET", f"{C}/images?filter=x", {}),
-    "browse with an unknown condition": (422, "invalid_filter", "GET", f"{C}/images", {"params": {"filter": '{"perhaps": []}'}}),
-    "limit zero": (422, "invalid_field", "GET", f"{C}/images?limit=0", {}),
-    "search by an unknown id": (404, "unknown_image", "POST", f"{C}/search", {"json": {"id": "zzz"}}),
-    "search by nothing": (422, "invalid_field", "POST", f"{C}/search", {"json": {}}),
-    "search by two things": (422, "invalid_field", "POST", f"{C}/search", {"json": {"id": "a", "vector": [1.0]}}),
-    "search by a short vector": (422, "wrong_dimension", "POST", f"{C}/search", {"json": {"vector": [1.0, 0.0]}}),
-    "search by a zero vector": (422, "invalid_vector", "POST", f"{C}/search", {"json": {"vector": [0.0] * 16}}),
-    "search by text in a vector": (422, "invalid_field", "POST", f"{C}/search", {"json": {"vector": ["x"]}}),
-    "search with an unknown field": (422, "invalid_field", "POST", f"{C}/search", {"json": {"id": "a", "colour": 1}}),
-    "search with an unknown condition": (422, "invalid_filter", "POST", f"{C}/search", {"json": {"id": "a", "filter": {"perhaps": []}}}),
-    "search past the limit": (422, "invalid_field", "POST", f"{C}/search", {"json": {"id": "a", "limit": 100_000}}),
-    "two query images": (422, "invalid_field", "POST", f"{C}/search", {"files": [("image", jpeg()), ("image", jpeg())]}),
-    "unknown algorithm": (422, "invalid_parameters", "POST", f"{C}/clusterings", {"json": {"algorithm": "tea-leaves"}}),
-    "unknown parameter": (422, "invalid_parameters", "POST", f"{C}/clusterings", {"json": {"algorithm": "kmeans", "parameters": {"q": 1}}}),
-    "parameter out of range": (422, "invalid_parameters", "POST", f"{C}/clusterings", {"json": {"algorithm": "kmeans", "parameters": {"k": 0}}}),
-    "unknown reduction": (422, "invalid_parameters", "POST", f"{C}/clusterings", {"json": {"reduction": "fold"}}),
-    "clustering with an unknown field": (422, "invalid_field", "POST", f"{C}/clusterings", {"json": {"k": 3}}),
-    "unknown clustering": (404, "unknown_clustering", "GET", f"{C}/clusterings/zzz", {}),
-    "drop an unknown clustering": (404, "unknown_clustering", "DELETE", f"{C}/clusterings/zzz", {}),
-    "unknown method": (422, "invalid_parameters", "POST", f"{C}/projections", {"json": {"method": "tea-leaves"}}),
-    "four dimensions": (422, "invalid_field", "POST", f"{C}/projections", {"json": {"dimensions": 4}}),
-    "unknown projection": (404, "unknown_projection", "GET", f"{C}/projections/zzz", {}),
-    "unknown job": (404, "unknown_job", "GET", "/v1/jobs/zzz", {}),
-    "cancel an unknown job": (404, "unknown_job", "DELETE", "/v1/jobs/zzz", {}),
-    "events of an unknown job": (404, "unknown_job", "GET", "/v1/jobs/zzz/events", {}),
-}  # fmt: skip
+BIG = encoded(scene(700, 700), "bmp")
+EMBED, EXPLAIN, INDEX, SEARCH = "/v1/embed", "/v1/explain", f"{C}/images", f"{C}/search"
+CLUSTER, PROJECT, GONE = f"{C}/clusterings", f"{C}/projections", "/v1/collections/bda"
+
+
+def raw(data: bytes, kind: str = "image/jpeg", **headers: str) -> dict[str, Any]:
+    return {"content": data, "headers": {"content-type": kind} | headers}
+
+
+def parts(*files: tuple[str, bytes], **fields: str) -> dict[str, Any]:
+    return {"files": list(files), "data": fields}
+
+
+IMAGE, NOTHING = raw(jpeg()), dict[str, Any]()
+# code, method, path, body; the status is the code's.
+REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "image over the byte limit": ("image_too_large", "POST", EMBED, raw(BIG)),
+    "body over the limit": ("body_too_large", "POST", EMBED, raw(bytes(5_000_000))),
+    "too many images": ("too_many_images", "POST", EMBED, parts(*[("images", jpeg())] * 9)),
+    "no part": (
+        "missing_part",
+        "POST",
+        EMBED,
+        raw(b"--b--\r\n", "multipart/form-data; boundary=b"),
+    ),
+    "unknown part": ("invalid_field", "POST", EMBED, parts(("picture", jpeg()))),
+    "text for a file": ("invalid_field", "POST", EMBED, {"files": {"images": (None, "x.jpg")}}),
+    "broken multipart": (
+        "invalid_request",
+        "POST",
+        EMBED,
+        raw(b"nonsense", "multipart/form-data; boundary=b"),
+    ),
+    "no boundary": ("invalid_request", "POST", EMBED, raw(b"nonsense", "multipart/form-data")),
+    "other content type": ("unsupported_media_type", "POST", EMBED, raw(b"x", "text/plain")),
+    "no content type": ("unsupported_media_type", "POST", EMBED, {"content": b"x"}),
+    "broken json": ("invalid_request", "POST", EMBED, raw(b"{", "application/json")),
+    "json without images": ("missing_part", "POST", EMBED, {"json": {}}),
+    "json, unknown field": ("invalid_field", "POST", EMBED, {"json": {"images": [], "hue": 1}}),
+    "broken base64": ("invalid_field", "POST", EMBED, {"json": {"images": [{"base64": "!!"}]}}),
+    "unknown model": ("unknown_model", "POST", f"{EMBED}?model=fake:patchez", IMAGE),
+    "unknown query parameter": ("invalid_field", "POST", f"{EMBED}?hue=1", IMAGE),
+    "unknown explain value": ("invalid_field", "POST", f"{EMBED}?explain=maybe", IMAGE),
+    "accept what is not offered": (
+        "not_acceptable",
+        "POST",
+        EMBED,
+        raw(jpeg(), accept="text/csv"),
+    ),
+    "npy with a broken image": (
+        "empty_image",
+        "POST",
+        EMBED,
+        parts(("images", jpeg()), ("images", b"")) | {"headers": {"accept": "application/x-npy"}},
+    ),
+    "explain nothing": ("missing_part", "POST", EXPLAIN, parts(("reference", jpeg()))),
+    "similarity to nothing": ("missing_part", "POST", f"{EXPLAIN}?target=similarity", IMAGE),
+    "self with reference": (
+        "invalid_field",
+        "POST",
+        f"{EXPLAIN}?target=self",
+        parts(("image", jpeg()), ("reference", jpeg())),
+    ),
+    "unknown target": ("invalid_field", "POST", f"{EXPLAIN}?target=mood", IMAGE),
+    "broken reference": (
+        "empty_image",
+        "POST",
+        EXPLAIN,
+        parts(("image", jpeg()), ("reference", b"")),
+    ),
+    "unknown path": ("not_found", "GET", "/v1/colections", NOTHING),
+    "wrong method": ("method_not_allowed", "DELETE", "/v1/models", NOTHING),
+    "unknown collection": ("unknown_collection", "GET", GONE, NOTHING),
+    "index into no collection": ("unknown_collection", "POST", f"{GONE}/images", IMAGE),
+    "search no collection": ("unknown_collection", "POST", f"{GONE}/search", {"json": {"id": "a"}}),
+    "drop no collection": ("unknown_collection", "DELETE", GONE, NOTHING),
+    "cluster no collection": ("unknown_collection", "POST", f"{GONE}/clusterings", {"json": {}}),
+    "project no collection": ("unknown_collection", "POST", f"{GONE}/projections", {"json": {}}),
+    "impossible name": ("invalid_field", "PUT", "/v1/collections/a%20b", {"json": {}}),
+    "collection of no model": (
+        "unknown_model",
+        "PUT",
+        "/v1/collections/new",
+        {"json": {"model": "nope"}},
+    ),
+    "collection, unknown field": (
+        "invalid_field",
+        "PUT",
+        "/v1/collections/new",
+        {"json": {"hue": 1}},
+    ),
+    "unknown distance": (
+        "invalid_field",
+        "PUT",
+        "/v1/collections/new",
+        {"json": {"distance": "manhattan"}},
+    ),
+    "index of no type": (
+        "invalid_field",
+        "PUT",
+        "/v1/collections/new",
+        {"json": {"indexes": {"metadata.x": "vector"}}},
+    ),
+    "index outside metadata": (
+        "invalid_field",
+        "PUT",
+        "/v1/collections/new",
+        {"json": {"indexes": {"label": "keyword"}}},
+    ),
+    "too few ids": ("invalid_field", "POST", INDEX, parts(("images", jpeg()), ids="[]")),
+    "ids that are no json": ("invalid_field", "POST", INDEX, parts(("images", jpeg()), ids="a,b")),
+    "empty id": ("invalid_field", "POST", INDEX, parts(("images", jpeg()), ids='[""]')),
+    "metadata no object": (
+        "invalid_field",
+        "POST",
+        INDEX,
+        parts(("images", jpeg()), metadata="[1]"),
+    ),
+    "unknown image": ("unknown_image", "GET", f"{INDEX}/zzz", NOTHING),
+    "thumbnail of no image": ("unknown_image", "GET", f"{INDEX}/zzz/thumbnail", NOTHING),
+    "edit no image": ("unknown_image", "PATCH", f"{INDEX}/zzz", {"json": {"metadata": {}}}),
+    "delete no image": ("unknown_image", "DELETE", f"{INDEX}/zzz", NOTHING),
+    "edit an id": ("invalid_field", "PATCH", f"{INDEX}/a", {"json": {"metadata": {}, "id": "b"}}),
+    "delete by nothing": ("invalid_field", "POST", f"{INDEX}/delete", {"json": {}}),
+    "delete by both": (
+        "invalid_field",
+        "POST",
+        f"{INDEX}/delete",
+        {"json": {"ids": [], "filter": {}}},
+    ),
+    "filter that is no json": ("invalid_field", "GET", f"{INDEX}?filter=x", NOTHING),
+    "filter with an unknown clause": (
+        "invalid_filter",
+        "GET",
+        INDEX,
+        {"params": {"filter": '{"perhaps": []}'}},
+    ),
+    "limit zero": ("invalid_field", "GET", f"{INDEX}?limit=0", NOTHING),
+    "search by no id": ("unknown_image", "POST", SEARCH, {"json": {"id": "zzz"}}),
+    "search by nothing": ("invalid_field", "POST", SEARCH, {"json": {}}),
+    "search by two things": ("invalid_field", "POST", SEARCH, {"json": {"id": "a", "vector": [1]}}),
+    "short vector": ("wrong_dimension", "POST", SEARCH, {"json": {"vector": [1.0, 0.0]}}),
+    "zero vector": ("invalid_vector", "POST", SEARCH, {"json": {"vector": [0.0] * 16}}),
+    "text in a vector": ("invalid_field", "POST", SEARCH, {"json": {"vector": ["x"]}}),
+    "search, unknown field": ("invalid_field", "POST", SEARCH, {"json": {"id": "a", "hue": 1}}),
+    "search, unknown clause": (
+        "invalid_filter",
+        "POST",
+        SEARCH,
+        {"json": {"id": "a", "filter": {"perhaps": []}}},
+    ),
+    "too many hits": ("invalid_field", "POST", SEARCH, {"json": {"id": "a", "limit": 100_000}}),
+    "two query images": (
+        "invalid_field",
+        "POST",
+        SEARCH,
+        parts(("image", jpeg()), ("image", jpeg())),
+    ),
+    "unknown algorithm": ("invalid_parameters", "POST", CLUSTER, {"json": {"algorithm": "tea"}}),
+    "unknown parameter": (
+        "invalid_parameters",
+        "POST",
+        CLUSTER,
+        {"json": {"parameters": {"q": 1}}},
+    ),
+    "k of zero": ("invalid_parameters", "POST", CLUSTER, {"json": {"parameters": {"k": 0}}}),
+    "more clusters than images": (
+        "invalid_parameters",
+        "POST",
+        CLUSTER,
+        {"json": {"parameters": {"k": 99}}},
+    ),
+    "unknown reduction": ("invalid_parameters", "POST", CLUSTER, {"json": {"reduction": "fold"}}),
+    "clustering, unknown field": ("invalid_field", "POST", CLUSTER, {"json": {"k": 3}}),
+    "unknown clustering": ("unknown_clustering", "GET", f"{CLUSTER}/zzz", NOTHING),
+    "drop no clustering": ("unknown_clustering", "DELETE", f"{CLUSTER}/zzz", NOTHING),
+    "unknown method": ("invalid_parameters", "POST", PROJECT, {"json": {"method": "tea"}}),
+    "four dimensions": ("invalid_field", "POST", PROJECT, {"json": {"dimensions": 4}}),
+    "unknown projection": ("unknown_projection", "GET", f"{PROJECT}/zzz", NOTHING),
+    "place on no projection": ("unknown_projection", "POST", f"{PROJECT}/zzz/transform", IMAGE),
+    "unknown job": ("unknown_job", "GET", "/v1/jobs/zzz", NOTHING),
+    "cancel no job": ("unknown_job", "DELETE", "/v1/jobs/zzz", NOTHING),
+    "events of no job": ("unknown_job", "GET", "/v1/jobs/zzz/events", NOTHING),
+}
+STATUS = {error.code: error.status for error in all_errors()}
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_wrong_request_is_answered_with_its_code(service: FakeService, name: str) -> None:
-    status, code, method, path, body = REQUESTS[name]
-    assert_problem(service.client.request(method, path, **body), status, code)
+    code, method, path, body = REQUESTS[name]
+    assert_problem(service.client.request(method, path, **body), STATUS[code], code)
     beside = service.client.post("/v1/embed", content=jpeg(), headers=JPEG)
     assert beside.status_code == 200
 
 
-def test_a_collection_cannot_change_its_space(service: FakeService) -> None:
-    from dataclasses import replace
+def test_a_body_that_grows_past_the_limit_is_refused_too(service: FakeService) -> None:
+    chunks = (bytes(1_000_000) for _ in range(5))
+    response = service.client.post(EMBED, content=chunks, headers=JPEG)
+    assert_problem(response, 413, "body_too_large")
 
+
+def test_a_collection_cannot_change_its_space(service: FakeService) -> None:
     found = service.store.collection("bad")
     other = replace(found, name="other", space=replace(found.space, weights="1" * 64))
     service.store.create_collection(other)

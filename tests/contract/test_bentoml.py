@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 
 @contextlib.asynccontextmanager
-async def started(app: ModuleType) -> AsyncIterator[tuple[object, FakeEncoder]]:
+async def started(app: ModuleType) -> AsyncIterator[tuple[Any, FakeEncoder]]:
     """The factory with its dispatcher running, on a fake encoder."""
     encoder = FakeEncoder()
     service = app.Lookalike

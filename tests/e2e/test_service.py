@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from lookalike import Lookalike
-from lookalike.errors import UnknownCollection
 from PIL import Image
 
+from lookalike import Lookalike
+from lookalike.errors import UnknownCollection
 from tests.e2e.live import LiveService, live_service
 from tests.pictures import broken, encoded, photograph
 
@@ -145,8 +145,9 @@ def test_a_map_is_drawn_and_new_images_are_placed_on_it(
     assert Image.open(io.BytesIO(png)).format == "PNG"
     place = dict(zip(run.ids, run.coordinates, strict=True))
     answer = collection.place("umap", [folder / "rocket" / "4.jpg", folder / "coffee" / "4.jpg"])
-    found = [item.coordinates for item in answer]
-    np.testing.assert_allclose(found, [place["rocket/4.jpg"], place["coffee/4.jpg"]], atol=0.2)
+    found = np.array([item.coordinates for item in answer])
+    wanted = np.array([place["rocket/4.jpg"], place["coffee/4.jpg"]])
+    np.testing.assert_allclose(found, wanted, atol=0.2)
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def collection(service: FakeService, request: pytest.FixtureRequest) -> Iterator
     service.client.delete(f"/v1/collections/{name}")
 
 
-def add(service: FakeService, collection: str, *images: bytes, **fields: object) -> dict:  # type: ignore[type-arg]
+def add(service: FakeService, collection: str, *images: bytes, **fields: object) -> Any:
     files = [("images", (f"{i}.jpg", data, "image/jpeg")) for i, data in enumerate(images)]
     data = {name: json.dumps(value) for name, value in fields.items()}
     response = service.client.post(f"{collection}/images", files=files, data=data)
@@ -132,7 +133,7 @@ def test_an_image_finds_itself_first(service: FakeService, collection: str) -> N
     add(service, collection, *images, ids=list("abcde"))
     for body in ({"files": {"image": images[2]}}, {"content": images[2]}):
         headers = {"content-type": "image/jpeg"} if "content" in body else {}
-        response = service.client.post(f"{collection}/search", **body, headers=headers)  # type: ignore[arg-type]
+        response = service.client.post(f"{collection}/search", **body, headers=headers)
         hits = response.json()["hits"]
         assert hits[0]["id"] == "c"
         assert hits[0]["score"] == pytest.approx(1, abs=1e-5)

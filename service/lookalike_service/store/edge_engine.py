@@ -1,15 +1,19 @@
 """The embedded engine: one qdrant-edge shard, a folder, per collection.
 
 The binding never releases Python's GIL, so this runs in a process of its own (`engine_process`),
-one call at a time. Search is exact until `optimize` builds an HNSW graph.
+one call at a time. Search is exact until `optimize` builds an HNSW graph, which `rebuild` has done
+in another process.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from array import array
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +23,11 @@ from numpy.typing import NDArray
 
 from lookalike_service.errors import CollectionExists, Internal, SpaceMismatch, UnknownCollection
 from lookalike_service.store.edge_filters import edge_filter
-from lookalike_service.store.filters import EVERYTHING, Where
-from lookalike_service.store.protocol import FieldType, Hit, Record
+from lookalike_service.store.engine import Nearest
+from lookalike_service.store.filters import EVERYTHING, IsEmpty, LabelCondition, Where
+from lookalike_service.store.label_table import LabelTable
+from lookalike_service.store.planner import EXACT_NUMBERS, effort
+from lookalike_service.store.protocol import FieldType, Hit, Record, Stats
 
 _SCHEMA = {
     "keyword": edge.PayloadSchemaType.Keyword,
@@ -28,19 +35,35 @@ _SCHEMA = {
     "float": edge.PayloadSchemaType.Float,
     "bool": edge.PayloadSchemaType.Bool,
 }
+INDEX_FROM = 50_000
+"""Fewer points are searched exactly, in less than about 10 ms."""
+
 _FLUSH_AFTER = 10_000
-_INDEX_FROM = 50_000
+_LABEL_FILTERS = 16
+_MOST_VALUES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a shard of the same kind is made of."""
+
+    vector: str
+    dim: int
+    indexes: dict[str, FieldType]
 
 
 class EdgeEngine:
     """An `Engine` over the shards in a folder; not thread-safe, and the folder's only opener.
 
-    `index_from`: collections of fewer points are never given an HNSW graph.
+    `labels` is the database that filters on `clusters.*` are looked up in. `index_from`: from how
+    many points on `optimize` is asked to build a graph.
     """
 
-    def __init__(self, folder: Path, *, index_from: int = _INDEX_FROM) -> None:
+    def __init__(self, folder: Path, labels: Path, *, index_from: int = INDEX_FROM) -> None:
         self._folder = folder
         self._index_from = index_from
+        self._labels = LabelTable(labels)
+        self._label_filters: OrderedDict[object, edge.ConditionType] = OrderedDict()
         self._shards: dict[str, edge.EdgeShard] = {}
         self._unflushed: dict[str, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +83,7 @@ class EdgeEngine:
         self.flush()
         while self._shards:
             self._shards.popitem()[1].close()
+        self._labels.close()
 
     # -- collections
 
@@ -73,8 +97,8 @@ class EdgeEngine:
             edge.EdgeShard.create(str(half_made), self._config(vector, dim)).close()
             half_made.rename(path)
         try:
-            probe = np.ones(dim, np.float32)
-            self.nearest(name, probe, EVERYTHING, vector=vector, limit=1, vectors=False, without=())
+            probe = Nearest(np.ones(dim, np.float32), EVERYTHING, 1)
+            self.nearest(name, [probe], vector=vector, without=())
         except SpaceMismatch as error:
             raise CollectionExists(f"{error.detail}; delete it or choose another name") from error
 
@@ -92,9 +116,27 @@ class EdgeEngine:
         self._update(name, edge.UpdateOperation.create_field_index(path, _SCHEMA[type]))
 
     def optimize(self, name: str) -> bool:
-        """Build the HNSW graph if enough points have none; nothing else is answered meanwhile."""
+        """Build the HNSW graph over all points; nothing else is answered meanwhile."""
         with _in_our_words(name):
             return self._shard(name).optimize()
+
+    def stats(self, name: str) -> Stats:
+        """See `Engine`."""
+        with _in_our_words(name):
+            info = self._shard(name).info()
+        return Stats(info.points_count, info.indexed_vectors_count, building=False)
+
+    def layout(self, name: str) -> Layout:
+        """What is needed to create a shard like it."""
+        with _in_our_words(name):
+            shard = self._shard(name)
+            schema = shard.info().payload_schema
+        # The binding has no other way to ask.
+        config = json.loads((self._folder / name / "edge_config.json").read_bytes())
+        ((vector, parameters),) = config["vectors"].items()
+        types = {schema: type for type, schema in _SCHEMA.items()}
+        indexes = {path: types[index.data_type] for path, index in schema.items()}
+        return Layout(vector, parameters["size"], indexes)
 
     # -- points
 
@@ -105,6 +147,8 @@ class EdgeEngine:
         payloads: Sequence[Mapping[str, Any]],
         vector: str | None = None,
         vectors: NDArray[np.float32] | None = None,
+        *,
+        insert_only: bool = False,
     ) -> None:
         """See `Engine`."""
         rows: Sequence[Any] = [{}] * len(ids)
@@ -115,31 +159,32 @@ class EdgeEngine:
             edge.Point(id, row, dict(payload))
             for id, row, payload in zip(ids, rows, payloads, strict=True)
         ]
-        self._update(name, edge.UpdateOperation.upsert_points(points), len(points))
+        mode = edge.UpdateMode.InsertOnly if insert_only else edge.UpdateMode.Upsert
+        operation = edge.UpdateOperation.upsert_points(points, update_mode=mode)
+        self._update(name, operation, len(points))
 
     def delete(self, name: str, where: Where) -> None:
         """See `Engine`."""
-        self._update(name, edge.UpdateOperation.delete_points_by_filter(edge_filter(where)))
+        self._update(name, edge.UpdateOperation.delete_points_by_filter(self._filter(name, where)))
 
     def set_payload(
         self, name: str, where: Where, payload: Mapping[str, Any], within: str | None = None
     ) -> None:
         """See `Engine`. By filter, because one missing id fails a whole update by ids."""
+        matching = self._filter(name, where)
         self._update(
-            name,
-            edge.UpdateOperation.set_payload_by_filter(edge_filter(where), dict(payload), within),
+            name, edge.UpdateOperation.set_payload_by_filter(matching, dict(payload), within)
         )
 
     def delete_payload(self, name: str, where: Where, path: str) -> None:
         """See `Engine`."""
-        self._update(
-            name, edge.UpdateOperation.delete_payload_by_filter(edge_filter(where), [path])
-        )
+        matching = self._filter(name, where)
+        self._update(name, edge.UpdateOperation.delete_payload_by_filter(matching, [path]))
 
     def count(self, name: str, where: Where) -> int:
         """See `Engine`."""
         with _in_our_words(name):
-            return self._shard(name).count(edge.CountRequest(True, edge_filter(where)))
+            return self._shard(name).count(edge.CountRequest(True, self._filter(name, where)))
 
     def retrieve(
         self, name: str, ids: Sequence[str], *, vector: str | None, without: Sequence[str]
@@ -160,7 +205,7 @@ class EdgeEngine:
         request = edge.ScrollRequest(
             offset=start,
             limit=limit,
-            filter=edge_filter(where),
+            filter=self._filter(name, where),
             with_payload=edge.PayloadSelector.Exclude(list(without)),
             with_vector=False,
         )
@@ -168,54 +213,118 @@ class EdgeEngine:
             found, following = self._shard(name).scroll(request)
         return [_record(point, None) for point in found], _id(following)
 
+    def ids(
+        self, name: str, where: Where, *, limit: int, start: str | None
+    ) -> tuple[list[str], str | None]:
+        """See `Engine`."""
+        found, following = self._page(name, where, limit, start, payload=False, vector=False)
+        return [str(point.id) for point in found], following
+
     def vectors(
         self, name: str, where: Where, *, vector: str, dim: int, limit: int, start: str | None
     ) -> tuple[list[str], NDArray[np.float32], str | None]:
         """See `Engine`."""
+        found, following = self._page(name, where, limit, start, payload=False, vector=True)
+        return [str(point.id) for point in found], _rows(found, vector, dim), following
+
+    def points(
+        self, name: str, where: Where, *, vector: str, dim: int, limit: int, start: str | None
+    ) -> tuple[list[str], list[dict[str, Any]], NDArray[np.float32], str | None]:
+        """Like `vectors`, with the payloads."""
+        found, following = self._page(name, where, limit, start, payload=True, vector=True)
+        payloads = [point.payload or {} for point in found]
+        return [str(point.id) for point in found], payloads, _rows(found, vector, dim), following
+
+    def _page(
+        self, name: str, where: Where, limit: int, start: str | None, *, payload: bool, vector: bool
+    ) -> tuple[list[edge.Record], str | None]:
         request = edge.ScrollRequest(
             offset=start,
             limit=limit,
-            filter=edge_filter(where),
-            with_payload=False,
-            with_vector=True,
+            filter=None if where == EVERYTHING else self._filter(name, where),
+            with_payload=payload,
+            with_vector=vector,
         )
         with _in_our_words(name):
             found, following = self._shard(name).scroll(request)
-        rows = np.empty((len(found), dim), np.float32)
-        for row, point in zip(rows, found, strict=True):
-            row[:] = _vector(point.vector, vector)
-        return [str(point.id) for point in found], rows, _id(following)
+        return found, _id(following)
 
     def nearest(
-        self,
-        name: str,
-        query: NDArray[np.float32],
-        where: Where,
-        *,
-        vector: str,
-        limit: int,
-        vectors: bool,
-        without: Sequence[str],
-    ) -> list[Hit]:
+        self, name: str, queries: Sequence[Nearest], *, vector: str, without: Sequence[str]
+    ) -> list[list[Hit]]:
         """See `Engine`."""
-        request = edge.QueryRequest(
-            limit=limit,
-            query=edge.Query.Nearest(query.tolist(), using=vector),
-            filter=edge_filter(where),
-            with_payload=edge.PayloadSelector.Exclude(list(without)),
-            with_vector=vectors,
-        )
         with _in_our_words(name):
-            found = self._shard(name).query(request)
+            return [self._nearest(name, query, vector, without) for query in queries]
+
+    def _nearest(
+        self, name: str, asked: Nearest, vector: str, without: Sequence[str]
+    ) -> list[Hit]:
+        shard = self._shard(name)
+        matching = None if asked.where == EVERYTHING else self._filter(name, asked.where)
+        total = shard.count(edge.CountRequest(exact=False))
+        chosen = effort(
+            matching=total if matching is None else shard.count(edge.CountRequest(False, matching)),
+            total=total,
+            dim=len(asked.query),
+            limit=asked.limit,
+            exact=asked.exact,
+            ef=asked.ef,
+        )
+        request = edge.QueryRequest(
+            limit=asked.limit,
+            query=edge.Query.Nearest(asked.query.tolist(), using=vector),
+            filter=matching,
+            with_payload=edge.PayloadSelector.Exclude(list(without)),
+            with_vector=asked.vectors,
+            params=edge.SearchParams(
+                hnsw_ef=chosen.ef,
+                exact=chosen.exact,
+                acorn=edge.AcornSearchParams(enable=True, max_selectivity=1.0)
+                if chosen.acorn
+                else None,
+            ),
+        )
         return [
             Hit(
                 id=str(point.id),
                 score=point.score,
                 payload=point.payload or {},
-                vector=_vector(point.vector, vector) if vectors else None,
+                vector=_vector(point.vector, vector) if asked.vectors else None,
             )
-            for point in found
+            for point in shard.query(request)
         ]
+
+    def facets(self, name: str, where: Where, path: str) -> list[tuple[str | int | bool, int]]:
+        """See `Engine`. The engine also lists values that nothing matching holds."""
+        request = edge.FacetRequest(
+            path, limit=_MOST_VALUES, exact=True, filter=self._filter(name, where)
+        )
+        with _in_our_words(name):
+            found = self._shard(name).facet(request)
+        return [(hit.value, hit.count) for hit in found.hits if hit.count]
+
+    # -- filters
+
+    def _filter(self, name: str, where: Where) -> edge.Filter:
+        def labelled(condition: LabelCondition, clustering: str) -> edge.ConditionType:
+            return self._label_filter(name, condition, clustering)
+
+        return edge_filter(where, labelled)
+
+    def _label_filter(
+        self, name: str, condition: LabelCondition, clustering: str
+    ) -> edge.ConditionType:
+        """The ids whose labels match. Kept: handing 50,000 to the binding takes 0.1 s."""
+        version = self._labels.versions(name).get(clustering)
+        key = (name, repr(condition), version)
+        if key not in self._label_filters:
+            found = edge.HasIdCondition(self._labels.matching(name, clustering, condition))
+            inverted = isinstance(condition, IsEmpty)
+            self._label_filters[key] = edge.Filter(must_not=[found]) if inverted else found
+            while len(self._label_filters) > _LABEL_FILTERS:
+                self._label_filters.popitem(last=False)
+        self._label_filters.move_to_end(key)
+        return self._label_filters[key]
 
     # -- shards
 
@@ -241,11 +350,16 @@ class EdgeEngine:
         self._shard(name).flush()
 
     def _config(self, vector: str, dim: int) -> edge.EdgeConfig:
-        kilobytes = self._index_from * dim * 4 // 1024
+        # Values of indexed fields held by more points than are compared one by one get links of
+        # their own in the graph, which keeps filtered searches good.
+        numbers = min(EXACT_NUMBERS, self._index_from * dim // 2)
+        kilobytes = max(1, numbers * 4 // 1024)
         return edge.EdgeConfig(
             vectors={vector: edge.EdgeVectorParams(dim, edge.Distance.Cosine)},
             hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=kilobytes),
-            optimizers=edge.EdgeOptimizersConfig(indexing_threshold=kilobytes),
+            optimizers=edge.EdgeOptimizersConfig(
+                indexing_threshold=kilobytes, default_segment_number=1
+            ),
         )
 
 
@@ -270,6 +384,13 @@ def _record(point: edge.Record, vector: str | None) -> Record:
         payload=point.payload or {},
         vector=None if vector is None else _vector(point.vector, vector),
     )
+
+
+def _rows(found: Sequence[edge.Record], vector: str, dim: int) -> NDArray[np.float32]:
+    rows = np.empty((len(found), dim), np.float32)
+    for row, point in zip(rows, found, strict=True):
+        row[:] = _vector(point.vector, vector)
+    return rows
 
 
 def _vector(vectors: edge.Vector | None, name: str) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import qdrant_edge as edge
 
@@ -10,36 +12,45 @@ from lookalike_service.store.filters import (
     HasId,
     IsEmpty,
     IsNull,
+    LabelCondition,
     Match,
     MatchAny,
     MatchExcept,
     Range,
     Where,
+    clustering_of,
 )
 
 
-def edge_filter(where: Where) -> edge.Filter:
+LabelCompiler = Callable[[LabelCondition, str], edge.ConditionType]
+"""Compiles a condition about the labels of the named clustering."""
+
+
+def edge_filter(where: Where, labelled: LabelCompiler) -> edge.Filter:
     """The engine's own filter object."""
+
+    def all_of(conditions: tuple[Condition, ...]) -> list[edge.ConditionType] | None:
+        return [_one(condition, labelled) for condition in conditions] or None
+
     return edge.Filter(
-        must=_all(where.must),
-        should=_all(where.should),
-        must_not=_all(where.must_not),
-        min_should=edge.MinShould(_all(where.min_should) or [], where.min_count)
+        must=all_of(where.must),
+        should=all_of(where.should),
+        must_not=all_of(where.must_not),
+        min_should=edge.MinShould(all_of(where.min_should) or [], where.min_count)
         if where.min_count
         else None,
     )
 
 
-def _all(conditions: tuple[Condition, ...]) -> list[edge.ConditionType] | None:
-    return [_one(condition) for condition in conditions] or None
-
-
-def _one(condition: Condition) -> edge.ConditionType:
+def _one(condition: Condition, labelled: LabelCompiler) -> edge.ConditionType:
     match condition:
         case Where():
-            return edge_filter(condition)
+            return edge_filter(condition, labelled)
         case HasId(ids):
             return edge.HasIdCondition(set(ids))  # the binding takes nothing but a set
+    if (clustering := clustering_of(condition.key)) is not None:
+        return labelled(condition, clustering)
+    match condition:
         case IsEmpty(key):
             return edge.IsEmptyCondition(key)
         case IsNull(key):

@@ -6,9 +6,11 @@ process can reach, and answers (True, result) or (False, error). Ends when its p
 
 from __future__ import annotations
 
+import argparse
+import ctypes
 import os
 import pickle
-import sys
+import signal
 import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -18,16 +20,39 @@ from lookalike_service.errors import Internal, LookalikeError
 from lookalike_service.store.edge_engine import EdgeEngine
 
 _IDLE_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Run `engine_process FD PARENT FOLDER`."""
-    fd, parent, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    engine = EdgeEngine(folder)
+    """Run `engine_process`; only `process.EngineProcess` knows its arguments."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--index-from", type=int, required=True)
+    parser.add_argument("--background", action="store_true")
+    options = parser.parse_args()
+    if options.background:
+        _stay_behind(options.parent)
+    engine = EdgeEngine(options.folder, options.labels, index_from=options.index_from)
     try:
-        serve(Connection(fd), engine, parent)
+        serve(Connection(options.fd), engine, options.parent)
     finally:
         engine.close()
+
+
+def _stay_behind(parent: int) -> None:
+    """Take only the time others leave, and die at once with the thread that started this.
+
+    A call of the binding may take minutes in which nothing of Python runs, so the kernel must see
+    to it (Linux; elsewhere the process ends after its call).
+    """
+    os.nice(19)
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the parent is gone")
 
 
 def serve(connection: Connection, engine: EdgeEngine, parent: int) -> None:

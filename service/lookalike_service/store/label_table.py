@@ -71,9 +71,7 @@ class LabelTable:
         with self._reading() as reader:
             return _versions(reader, name)
 
-    def of(
-        self, name: str, ids: Sequence[str]
-    ) -> tuple[dict[str, dict[str, int]], Versions]:
+    def of(self, name: str, ids: Sequence[str]) -> tuple[dict[str, dict[str, int]], Versions]:
         """{id: {clustering: label}}, and the versions they are of."""
         found: dict[str, dict[str, int]] = {}
         with self._reading() as reader:
@@ -212,9 +210,7 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 
 def _versions(reader: sqlite3.Connection, name: str) -> Versions:
-    rows = reader.execute(
-        "SELECT name, key, version FROM clustering WHERE collection = ?", (name,)
-    )
+    rows = reader.execute("SELECT name, key, version FROM clustering WHERE collection = ?", (name,))
     return {clustering: (key, version) for clustering, key, version in rows}
 
 

@@ -63,7 +63,11 @@ class PointStore:
     """Implements `Store` on an engine. Thread-safe as the engine is."""
 
     def __init__(
-        self, engine: Engine, documents: Documents, labels: Labels, kind: Literal["embedded", "qdrant"]
+        self,
+        engine: Engine,
+        documents: Documents,
+        labels: Labels,
+        kind: Literal["embedded", "qdrant"],
     ) -> None:
         self.kind: str = kind
         self._engine = engine

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import socket
 import subprocess
 import sys
-import threading
-import time
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from lookalike_service.errors import StoreLocked, StoreUnavailable
+from lookalike_service.errors import StoreUnavailable
+from lookalike_service.store.fair_lock import FairLock
 
 _CLOSE_SECONDS = 60.0
-_ORPHAN_SECONDS = 10.0
 
 
 class EngineProcess:
-    """Methods of `EdgeEngine`, called in the process that owns the data folder. Thread-safe.
+    """Methods of `EdgeEngine`, called in a process that owns a folder of shards. Thread-safe.
 
-    Errors raised there are raised here. A call during which the process dies raises
-    StoreUnavailable; the next one starts another. Raises StoreLocked if another process has the
-    folder.
+    Calls are made in the order they come. Errors raised there are raised here. A call during which
+    the process dies raises StoreUnavailable; the next one starts another. `lock_fd` is inherited,
+    so that what it locks stays locked until this process and the other have ended.
+    `background`: takes only the time others leave, and dies with the thread that called it first.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._lock_fd = _locked(folder)
-        self._calls = threading.Lock()
+    def __init__(
+        self,
+        folder: Path,
+        labels: Path,
+        *,
+        index_from: int,
+        lock_fd: int | None = None,
+        background: bool = False,
+    ) -> None:
+        self._arguments = [
+            *("--folder", str(folder), "--labels", str(labels), "--index-from", str(index_from)),
+            *(["--background"] if background else []),
+        ]
+        self._inherited = () if lock_fd is None else (lock_fd,)
+        self._calls = FairLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._closed = False
@@ -51,13 +57,16 @@ class EngineProcess:
         return partial(self._call, method)
 
     def close(self) -> None:
-        """Let the engine flush and end, and free the folder for others; safe to repeat."""
+        """Let the engine flush and end; safe to repeat."""
         with self._calls:
-            if self._closed:
-                return
             self._closed = True
             self._stop(_CLOSE_SECONDS)
-            os.close(self._lock_fd)
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing; the call in progress raises StoreUnavailable."""
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
 
     def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         request = pickle.dumps((method, arguments, keywords), pickle.HIGHEST_PROTOCOL)
@@ -87,18 +96,16 @@ class EngineProcess:
         return self._connection
 
     def _start(self) -> Connection:
-        """Spawn, not fork, and without running the parent's main module again.
-
-        The child inherits the lock, so the folder stays locked until both have ended.
-        """
+        """Spawn, not fork, and without running the parent's main module again."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
                 [
                     *(sys.executable, "-P", "-m", "lookalike_service.store.engine_process"),
-                    *(str(theirs.fileno()), str(os.getpid()), str(self._folder / "collections")),
+                    *("--fd", str(theirs.fileno()), "--parent", str(os.getpid())),
+                    *self._arguments,
                 ],
-                pass_fds=(theirs.fileno(), self._lock_fd),
+                pass_fds=(theirs.fileno(), *self._inherited),
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the parent, which then closes the engine
@@ -116,32 +123,3 @@ class EngineProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-
-
-def _locked(folder: Path) -> int:
-    """An open, exclusively locked descriptor of the folder's lock file, which names the owner."""
-    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    deadline = time.monotonic() + _ORPHAN_SECONDS
-    while not _try_lock(fd):
-        owner = os.pread(fd, 32, 0).decode()
-        # The engine of an owner that was killed finishes its last call before it ends.
-        if time.monotonic() < deadline and not (owner and psutil.pid_exists(int(owner))):
-            time.sleep(0.05)
-            continue
-        os.close(fd)
-        raise StoreLocked(
-            f"the store in {folder} is in use by process {owner or 'unknown'}; stop it, use "
-            "another folder, or let both share a Qdrant server",
-            pid=owner,
-        )
-    os.truncate(fd, 0)
-    os.pwrite(fd, str(os.getpid()).encode(), 0)
-    return fd
-
-
-def _try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -68,7 +68,7 @@ def run(task: Task) -> dict[str, Any]:
 
 
 def _write_labels(task: Task, ids: list[str], labels: np.ndarray) -> None:
-    """Write all labels; images that an older run of the name labelled and this one did not see lose theirs."""
+    """Write all labels; images that only an older run of the name saw lose theirs."""
     name = task.parameters["name"]
     former = task.store.arrays(KIND, runs.key(task.collection, name))
     if former is not None and not set(former["ids"].tolist()) <= set(ids):

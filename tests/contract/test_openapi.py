@@ -1,0 +1,125 @@
+"""The OpenAPI document is valid and complete, and the answers keep to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from lookalike_service.errors import all_errors
+from tests.fakes.service import FakeService, fake_service
+from tests.pictures import jpeg
+
+DESIGNED = {
+    "GET /livez", "GET /readyz", "GET /metrics", "GET /v1/info", "GET /v1/models",
+    "POST /v1/embed", "POST /v1/explain",
+    "GET /v1/collections", "PUT /v1/collections/{collection}", "GET /v1/collections/{collection}",
+    "DELETE /v1/collections/{collection}",
+    "POST /v1/collections/{collection}/images", "GET /v1/collections/{collection}/images",
+    "GET /v1/collections/{collection}/images/{id}", "PATCH /v1/collections/{collection}/images/{id}",
+    "DELETE /v1/collections/{collection}/images/{id}",
+    "GET /v1/collections/{collection}/images/{id}/thumbnail",
+    "POST /v1/collections/{collection}/images/delete",
+    "POST /v1/collections/{collection}/search",
+    "POST /v1/collections/{collection}/clusterings", "GET /v1/collections/{collection}/clusterings",
+    "GET /v1/collections/{collection}/clusterings/{name}",
+    "DELETE /v1/collections/{collection}/clusterings/{name}",
+    "POST /v1/collections/{collection}/projections", "GET /v1/collections/{collection}/projections",
+    "GET /v1/collections/{collection}/projections/{name}",
+    "POST /v1/collections/{collection}/projections/{name}/transform",
+    "GET /v1/jobs", "GET /v1/jobs/{id}", "DELETE /v1/jobs/{id}", "GET /v1/jobs/{id}/events",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[FakeService]:
+    with fake_service() as started:
+        assert started.client.put("/v1/collections/c", json={}).status_code == 201
+        files = [("images", jpeg(seed=i)) for i in range(3)]
+        ids = json.dumps(["a", "b", "c"])
+        assert started.client.post(f"{C}/images", files=files, data={"ids": ids}).is_success
+        yield started
+
+
+@pytest.fixture(scope="module")
+def document(service: FakeService) -> Any:
+    return service.client.get("/openapi.json").json()
+
+
+C = "/v1/collections/c"
+JPEG = {"content": jpeg(), "headers": {"content-type": "image/jpeg"}}
+
+
+def operations(document: Any) -> dict[str, Any]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_document_is_valid(document: Any) -> None:
+    validate(document)
+
+
+def test_every_designed_call_is_there(document: Any) -> None:
+    assert set(operations(document)) >= DESIGNED
+
+
+def test_every_call_says_what_it_does_and_takes(document: Any) -> None:
+    for name, operation in operations(document).items():
+        assert operation["summary"], name
+        assert operation["description"], name
+        if name.startswith("POST"):
+            assert operation["requestBody"]["content"], name
+
+
+def test_every_documented_error_is_an_example_with_a_known_code(document: Any) -> None:
+    codes = {error.code: error.status for error in all_errors()}
+    documented = set[str]()
+    for operation in operations(document).values():
+        for status, response in operation["responses"].items():
+            if int(status) < 400:
+                continue
+            for code in response["content"]["application/problem+json"]["examples"]:
+                assert codes[code] == int(status)
+                documented.add(code)
+    assert {
+        "truncated_image",
+        "unknown_collection",
+        "overloaded",
+        "store_unavailable",
+    } <= documented
+
+
+ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "GET /readyz": ("GET", "/readyz", {}),
+    "GET /v1/info": ("GET", "/v1/info", {}),
+    "GET /v1/models": ("GET", "/v1/models", {}),
+    "POST /v1/embed": ("POST", "/v1/embed?explain=self", JPEG),
+    "POST /v1/explain": ("POST", "/v1/explain", {"files": {"image": jpeg(), "reference": jpeg()}}),
+    "GET /v1/collections": ("GET", "/v1/collections", {}),
+    "GET /v1/collections/{collection}": ("GET", C, {}),
+    "POST /v1/collections/{collection}/images": ("POST", f"{C}/images", JPEG),
+    "GET /v1/collections/{collection}/images": ("GET", f"{C}/images", {}),
+    "GET /v1/collections/{collection}/images/{id}": ("GET", f"{C}/images/a", {}),
+    "POST /v1/collections/{collection}/search": ("POST", f"{C}/search", {"json": {"id": "a"}}),
+    "GET /v1/collections/{collection}/clusterings": ("GET", f"{C}/clusterings", {}),
+    "GET /v1/collections/{collection}/projections": ("GET", f"{C}/projections", {}),
+    "GET /v1/jobs": ("GET", "/v1/jobs", {}),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_keeps_to_its_schema(service: FakeService, document: Any, name: str) -> None:
+    method, path, body = ANSWERS[name]
+    response = service.client.request(method, path, **body)
+    assert response.status_code == 200, response.text
+    content = operations(document)[name]["responses"]["200"]["content"]
+    schema = content["application/json"]["schema"]
+    whole = schema | {"components": document["components"]}
+    Draft202012Validator(whole).validate(response.json())
