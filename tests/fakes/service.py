@@ -1,12 +1,15 @@
-"""The whole HTTP service on a fake encoder and an in-memory store."""
+"""The whole HTTP service on a fake encoder and an in-memory store, in this process or behind a socket."""
 
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -31,10 +34,8 @@ class FakeService:
     store: FakeStore
 
 
-@contextlib.contextmanager
-def fake_service(**settings: Any) -> Iterator[FakeService]:
-    """Start the service; settings override the defaults."""
-    encoder, store = FakeEncoder(), FakeStore()
+def fake_app(encoder: FakeEncoder, store: FakeStore, **settings: Any) -> FastAPI:
+    """The service's app; settings override the defaults."""
     configured = Settings(**settings)
 
     async def infer(item: EncodeItem) -> Outcome:
@@ -49,6 +50,31 @@ def fake_service(**settings: Any) -> Iterator[FakeService]:
         jobs.stop()
         embedder.close()
 
-    app = create_app(open_context, configured, Metrics())
+    return create_app(open_context, configured, Metrics())
+
+
+@contextlib.contextmanager
+def fake_service(**settings: Any) -> Iterator[FakeService]:
+    """Start the service in this process."""
+    encoder, store = FakeEncoder(), FakeStore()
+    app = fake_app(encoder, store, **settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield FakeService(client, encoder, store)
+
+
+@contextlib.contextmanager
+def fake_server(**settings: Any) -> Iterator[str]:
+    """Start the service behind a socket, as it is run; its URL."""
+    app = fake_app(FakeEncoder(), FakeStore(), **settings)
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)

@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from lookalike_service.errors import (
     Internal,
@@ -94,6 +95,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: HTTPException) -> Response:
         return _answer(request, _from_http(request, error))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return _answer(request, InvalidRequest("The client left before its request was read."))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
