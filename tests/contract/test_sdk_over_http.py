@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from lookalike import AsyncLookalike, Lookalike
+from lookalike import AsyncLookalike, ImageInput, Lookalike
 from lookalike import errors as sdk
 from tests.fakes.service import fake_server
 from tests.pictures import broken, jpeg, scene
@@ -34,9 +34,9 @@ def test_embeddings_of_one_image_in_every_form_agree(client: Lookalike, tmp_path
 
     Image.fromarray(scene()).save(path)
     with path.open("rb") as file, Image.open(path) as picture:
-        forms = [path, str(path), path.read_bytes(), file, picture, scene()]
-        embeddings = [item.embedding for item in client.embed(forms)]
-    np.testing.assert_allclose(embeddings, [embeddings[0]] * len(forms), atol=1e-6)
+        forms: list[ImageInput] = [path, str(path), path.read_bytes(), file, picture, scene()]
+        embeddings = np.array([item.embedding for item in client.embed(forms)])
+    np.testing.assert_allclose(embeddings, embeddings[[0] * len(forms)], atol=1e-6)
 
 
 def test_a_broken_image_is_an_item_among_good_ones(client: Lookalike) -> None:

@@ -97,7 +97,7 @@ def install(app: FastAPI) -> None:
         return _answer(request, _from_http(request, error))
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> Response:
+    async def gone(request: Request, _: ClientDisconnect) -> Response:
         return _answer(request, InvalidRequest("The client left before its request was read."))
 
     @app.exception_handler(Exception)
