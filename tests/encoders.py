@@ -1,4 +1,4 @@
-"""The real encoders for tests, each loaded once per run."""
+"""Encoders for tests, each loaded once per run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.encoders.catalog import CATALOG
 from lookalike_service.encoders.protocol import Encoded, Encoder, Pixels
-from lookalike_service.encoders.timm_encoder import TimmEncoder
+from lookalike_service.encoders.registry import load_encoder
+from lookalike_service.encoders.torch_encoder import TorchEncoder
+from lookalike_service.settings import Settings
 
 DEFAULT = "timm:tf_efficientnet_lite0"
 
 
 @lru_cache
-def loaded(spec: str = DEFAULT) -> TimmEncoder:
-    """The encoder of a row of the catalogue."""
-    return TimmEncoder({entry.spec: entry for entry in CATALOG}[spec])
+def loaded(spec: str = DEFAULT) -> TorchEncoder:
+    """An encoder with a network whose weights are on this machine."""
+    encoder = load_encoder(spec, Settings())
+    assert isinstance(encoder, TorchEncoder)
+    return encoder
 
 
 def encode_images(encoder: Encoder, *images: Pixels, features: bool = False) -> Encoded:

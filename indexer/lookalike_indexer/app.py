@@ -57,7 +57,10 @@ def _add(app: typer.Typer, command: EntryPoint) -> None:
         anything = {"ignore_unknown_options": True, "allow_extra_args": True}
         app.command(command.name, context_settings=anything)(_unavailable(command, error))
     else:
-        app.command(command.name)(function)
+        if isinstance(function, typer.Typer):  # a command with sub-commands
+            app.add_typer(function, name=command.name)
+        else:
+            app.command(command.name)(function)
 
 
 def _unavailable(command: EntryPoint, error: ImportError) -> Callable[[], None]:

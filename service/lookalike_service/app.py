@@ -22,11 +22,12 @@ from bentoml._internal.marshal.dispatcher import Optimizer
 from fastapi import FastAPI
 
 from lookalike_service.api.application import create_app
-from lookalike_service.api.context import Context, Encoders
+from lookalike_service.api.context import Context
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.registry import load_encoder
+from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.errors import Overloaded
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import get_settings
@@ -41,6 +42,7 @@ metrics = Metrics()
 # BentoML drops what it believes it cannot answer within the latency. Our own queue bound decides that
 # (429 at once), so its latency is set to where it never does.
 _NEVER_SHED_MS = 600_000
+_IDLE_CHECK_SECONDS = 30.0
 
 
 class CappedOptimizer(Optimizer):
@@ -91,8 +93,10 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             await asyncio.to_thread(jobs.start)
             stack.push_async_callback(asyncio.to_thread, jobs.stop)
             context = Context(settings, service.encoders, embedder, store, jobs, metrics)
-            await self.warm_up(service.encoders.default)
-            log.info("ready", model=service.encoders.default.info.model, store=store.kind)
+            await self.warm_up(service.encoders.get())
+            idle = asyncio.create_task(_unload_idle(service.encoders))
+            stack.callback(idle.cancel)
+            log.info("ready", model=service.encoders.default, store=store.kind)
             yield context
 
     async def infer(self, item: EncodeItem) -> Outcome:
@@ -118,6 +122,12 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             dispatcher.shutdown()
 
 
+async def _unload_idle(encoders: ServedEncoders) -> None:
+    while True:
+        await asyncio.sleep(_IDLE_CHECK_SECONDS)
+        encoders.unload_idle()
+
+
 class InProcessService(Service):  # type: ignore[misc] # BentoML's classes are untyped
     """A BentoML service whose ASGI app is ours; `bentoml serve` and a built bento use it too."""
 
@@ -132,8 +142,14 @@ class Lookalike:
     """Holds the encoders; BentoML calls `encode` with the batches it gathers."""
 
     def __init__(self) -> None:
-        encoder = load_encoder(settings.model, settings)
-        self.encoders = Encoders(default=encoder)
+        self.encoders = ServedEncoders(
+            (settings.model, *settings.models),
+            lambda spec: load_encoder(spec, settings),
+            budget_bytes=settings.model_memory_bytes,
+            idle_seconds=settings.model_idle_seconds,
+        )
+        for model in (None, *settings.preload):
+            self.encoders.get(model)
 
     @bentoml.api(  # type: ignore[untyped-decorator]
         batchable=True, max_batch_size=settings.max_batch_size, max_latency_ms=_NEVER_SHED_MS

@@ -9,6 +9,8 @@ LookalikeError
 │   ├── WrongDimension        422 wrong_dimension        a vector's length is not the space's
 │   ├── InvalidParameters     422 invalid_parameters     an analysis cannot run with these parameters
 │   ├── UnsupportedTarget     422 unsupported_target     the encoder cannot explain this target
+│   ├── UnsupportedText       422 unsupported_text       the encoder embeds no text
+│   ├── InvalidModel          422 invalid_model          a checkpoint does not fit, or is not safe to read
 │   ├── UnsupportedMediaType  415 unsupported_media_type the request body's type
 │   ├── NotAcceptable         406 not_acceptable         no answer of the accepted types
 │   ├── BodyTooLarge          413 body_too_large
@@ -26,13 +28,17 @@ LookalikeError
 │   ├── UnknownModel          404 unknown_model
 │   ├── UnknownImage          404 unknown_image
 │   ├── UnknownClustering     404 unknown_clustering
+│   ├── UnknownCluster        404 unknown_cluster
 │   ├── UnknownProjection     404 unknown_projection
+│   ├── UnknownTraining       404 unknown_training
 │   └── UnknownJob            404 unknown_job
 ├── Conflict
 │   ├── CollectionExists      409 collection_exists      with other settings
+│   ├── TrainingExists        409 training_exists        a trained model is never replaced
 │   ├── SpaceMismatch         409 space_mismatch         a vector of another encoder or revision
 │   ├── StoreLocked           409 store_locked           another process owns the embedded store
-│   └── JobNotFinished        409 job_not_finished
+│   ├── JobNotFinished        409 job_not_finished
+│   └── WeightsMissing        409 weights_missing        not on this machine, and no hub to get them from
 ├── Unavailable                                          try again; carries Retry-After
 │   ├── Overloaded            429 overloaded
 │   ├── StoreUnavailable      503 store_unavailable
@@ -114,6 +120,18 @@ class UnsupportedTarget(InvalidRequest):
     """The encoder cannot explain this target."""
 
     code, status, title = "unsupported_target", 422, "Unsupported target"
+
+
+class UnsupportedText(InvalidRequest):
+    """The encoder embeds no text."""
+
+    code, status, title = "unsupported_text", 422, "Unsupported text"
+
+
+class InvalidModel(InvalidRequest):
+    """The encoder cannot be built: its checkpoint does not fit or is not safe to read."""
+
+    code, status, title = "invalid_model", 422, "Invalid model"
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -218,10 +236,22 @@ class UnknownClustering(NotFound):
     code, status, title = "unknown_clustering", 404, "Unknown clustering"
 
 
+class UnknownCluster(NotFound):
+    """No cluster of this label in the clustering."""
+
+    code, status, title = "unknown_cluster", 404, "Unknown cluster"
+
+
 class UnknownProjection(NotFound):
     """No projection of this name in the collection."""
 
     code, status, title = "unknown_projection", 404, "Unknown projection"
+
+
+class UnknownTraining(NotFound):
+    """No trained model of this name in the collection."""
+
+    code, status, title = "unknown_training", 404, "Unknown training"
 
 
 class UnknownJob(NotFound):
@@ -242,6 +272,12 @@ class CollectionExists(Conflict):
     code, status, title = "collection_exists", 409, "Collection exists"
 
 
+class TrainingExists(Conflict):
+    """A model of this name was trained already; vectors may stand on it, so it is not replaced."""
+
+    code, status, title = "training_exists", 409, "Training exists"
+
+
 class SpaceMismatch(Conflict):
     """A vector was made by another encoder, revision or preprocessing than the collection's."""
 
@@ -258,6 +294,12 @@ class JobNotFinished(Conflict):
     """The job's result is not there yet, or it can no longer be changed."""
 
     code, status, title = "job_not_finished", 409, "Job not finished"
+
+
+class WeightsMissing(Conflict):
+    """The encoder's weights are not on this machine and cannot be downloaded from here."""
+
+    code, status, title = "weights_missing", 409, "Weights missing"
 
 
 class Unavailable(LookalikeError):

@@ -43,6 +43,7 @@ _UPRIGHT = {
     8: Pillow.Transpose.ROTATE_90,
 }
 """What turns a picture stored with this EXIF orientation upright."""
+_SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Limits:
 class Image:
     """A decoded image.
 
-    `rgb`: uint8 (height, width, 3), upright, read-only. `format`: jpeg, png, webp, gif, bmp or tiff.
+    `rgb`: uint8, RGB, upright, read-only. `format`: jpeg, png, webp, gif, bmp or tiff. `width`, `height`: of
+    the upright picture in the file; `rgb` is smaller where decoding was allowed to reduce it.
     """
 
     rgb: Pixels
@@ -82,8 +84,11 @@ class Region:
     height: float
 
 
-def decode(data: bytes, limits: Limits) -> Image:
+def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
     """Decode the first frame of an image file to upright RGB.
+
+    `shorter`: the least length of the shorter side that the caller needs. A JPEG larger than that is decoded
+    at a half, a quarter or an eighth, as far as it stays that long; None decodes every pixel.
 
     - EXIF orientation is applied; orientation that cannot be read leaves the picture as stored.
     - Transparency is composited on white. Colour profiles are ignored, as in the encoders' training.
@@ -103,9 +108,12 @@ def decode(data: bytes, limits: Limits) -> Image:
     format = _format(data)
     with _open(data, format, limits) as file:
         _check_size(file.size, limits)
-        rgb = _load(file, data, format)
-    height, width, _ = rgb.shape
-    return Image(rgb, format, width, height)
+        width, height = file.size
+        if shorter is not None:
+            # The scaled inverse DCT of libjpeg; other formats ignore it.
+            file.draft(None, (shorter, shorter))
+        rgb, sideways = _load(file, data, format)
+    return Image(rgb, format, *((height, width) if sideways else (width, height)))
 
 
 def thumbnail(rgb: Pixels, size: int = 192) -> bytes:
@@ -156,12 +164,15 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def _load(file: Pillow.Image, data: bytes, format: str) -> Pixels:
+def _load(file: Pillow.Image, data: bytes, format: str) -> tuple[Pixels, bool]:
+    """The upright pixels, and whether they were stored sideways."""
     try:
         file.load()
-        upright = _UPRIGHT.get(_orientation(file))
+        orientation = _orientation(file)
+        upright = _UPRIGHT.get(orientation)
         rgb = _to_rgb(file)
-        return np.asarray(rgb if upright is None else rgb.transpose(upright))
+        pixels = np.asarray(rgb if upright is None else rgb.transpose(upright))
+        return pixels, orientation in _SIDEWAYS
     except errors.ImageError:
         raise
     except MemoryError as error:

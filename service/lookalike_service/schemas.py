@@ -57,17 +57,26 @@ class Info(Wire):
 
 
 class Model(Wire):
-    """An encoder that is served."""
+    """An encoder: one that is offered here, or one that the service could be started with."""
 
     model: str
-    space: str = Field(description="Id of the embedding space; only equal ids compare.")
-    dim: int
-    input_size: tuple[int, int] = Field(
-        description="Height and width of what the encoder sees, in pixels."
+    served: bool = Field(False, description="Whether requests may name it here.")
+    loaded: bool = Field(False, description="Whether it is in memory; else its first request loads it.")
+    default: bool = False
+    weights: Literal["installed", "offline", "download"] | None = Field(
+        None,
+        description="`installed`: come with the service, or loaded; `offline`: on this machine; `download`: "
+        "fetched on first use; null: a user's own, not looked at yet.",
     )
-    text: bool = Field(description="Whether it embeds text too.")
-    license: str
-    default: bool
+    space: str | None = Field(
+        None, description="Id of the embedding space, once loaded; only equal ids compare."
+    )
+    dim: int | None = None
+    input_size: tuple[int, int] | None = Field(
+        None, description="Height and width of what the encoder sees, in pixels."
+    )
+    text: bool | None = Field(None, description="Whether it embeds text too.")
+    license: str | None = Field(None, description="Of the weights, as an SPDX identifier.")
 
 
 class Models(Wire):
@@ -96,8 +105,72 @@ class Region(Wire):
     height: float
 
 
+Target = Literal["self", "similarity", "class", "text", "component", "cluster", "neighbours"]
+Method = Literal["gradcam", "hirescam", "gradcam++", "layercam", "eigencam", "rollout"]
+
+
+class TargetOptions(BaseModel):
+    """What a map is to explain, and how; a target takes those of the later fields that belong to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Method = Field(
+        "gradcam",
+        description="How feature maps become a heat map; `eigencam` and `rollout` know no target.",
+    )
+    layer: str | None = Field(
+        None, description="Layer of the network by name; its last feature maps if absent."
+    )
+    collection: Name | None = Field(
+        None,
+        description="Where `id`, `projection`, `clustering` and `neighbours` are looked up.",
+    )
+    id: ImageId | None = Field(
+        None, description="Target `similarity`: the indexed image to compare with."
+    )
+    text: str | None = Field(
+        None, min_length=1, max_length=1000, description="Target `text`: what to look for."
+    )
+    class_: str | None = Field(
+        None,
+        alias="class",
+        min_length=1,
+        description="Target `class`: its number or name; the most likely class if absent.",
+    )
+    projection: Name | None = Field(
+        None, description="Target `component`: a PCA projection of the collection."
+    )
+    clustering: Name | None = Field(
+        None,
+        description="Target `cluster`: the clustering; target `component`: one with a PCA reduction.",
+    )
+    component: int | None = Field(
+        None, description="Target `component`: its number from 1; negative for its negative side."
+    )
+    cluster: int | None = Field(None, description="Target `cluster`: its label.")
+    against: int | Literal["nearest", "none"] | None = Field(
+        None,
+        description="Target `cluster`: the cluster it is told apart from; the nearest one if absent.",
+    )
+    neighbours: int | None = Field(
+        None, ge=1, le=100, description="Target `neighbours`: how many top hits; 10 if absent."
+    )
+
+
+class Faithfulness(Wire):
+    """Whether the map can be believed: what the target does when its hottest places are blurred."""
+
+    deletion: float = Field(description="Mean target while the hottest places are blurred first.")
+    insertion: float = Field(description="Mean target while the hottest places are shown first.")
+    score: float = Field(description="Insertion less deletion; the higher, the more faithful.")
+    chance: float = Field(description="Largest score, up or down, of maps of noise on this image.")
+    verdict: Literal["faithful", "weak", "no better than chance"] = Field(
+        description="`faithful`: more than twice what chance gave; `weak`: more than chance gave."
+    )
+
+
 class Map(Wire):
-    """A Grad-CAM map: row-major grid over `region`, scaled to [0, 1]."""
+    """A heat map: row-major grid over `region`, scaled to [0, 1]."""
 
     grid: list[list[float]]
     region: Region = Field(description="The part of the upright image that the encoder saw.")
@@ -109,6 +182,12 @@ class Map(Wire):
     empty: bool = Field(
         description="True if nothing in the image speaks for the target: the grid is all zeros."
     )
+    made_from: Literal["image", "thumbnail"] = Field(
+        description="What was explained: the image as sent, or the thumbnail that is kept of it."
+    )
+    faithfulness: Faithfulness | None = Field(
+        None, description="Null where it was not asked for, or the map is empty."
+    )
 
 
 class EmbedImage(Wire):
@@ -118,9 +197,12 @@ class EmbedImage(Wire):
 
 
 class EmbedRequest(Wire):
-    """Images to embed, as JSON."""
+    """Images and texts to embed, as JSON; at least one. The texts are numbered after the images."""
 
-    images: list[EmbedImage] = Field(min_length=1)
+    images: list[EmbedImage] = Field(default_factory=list)
+    texts: list[Annotated[str, StringConstraints(min_length=1, max_length=10_000)]] = Field(
+        default_factory=list, description="For encoders that embed text too."
+    )
 
 
 class EmbedItem(Wire):
@@ -142,13 +224,24 @@ class EmbedResponse(Wire):
 
 
 class ExplainResponse(Wire):
-    """What in the image the embedding, or its likeness to the reference, comes from."""
+    """What in the image speaks for the target."""
 
     model: str
-    target: Literal["self", "similarity"]
-    similarity: float | None = Field(None, description="Cosine of the two embeddings.")
+    target: Target
+    method: Method
+    layer: str | None = Field(description="The layer explained; null for the last feature maps.")
+    value: float = Field(
+        description="The target itself: a norm for `self`, a logit for `class`, a coordinate for "
+        "`component`, a difference of cosines for `cluster`, else a cosine."
+    )
+    about: dict[str, Any] = Field(
+        description="What the target came to, such as the cluster it is told apart from."
+    )
+    similarity: float | None = Field(None, description="Cosine with the reference.")
     map: Map
-    reference_map: Map | None = None
+    reference_map: Map | None = Field(
+        None, description="Target `similarity`: the same on the other image, where there is one."
+    )
 
 
 # -- collections and images
@@ -247,15 +340,36 @@ class DeleteResponse(Wire):
 # -- search
 
 
+SearchExplain = Annotated[
+    Literal["none", "similarity"],
+    Field(description="`similarity`: maps on the query and on each hit, of at most 50 hits."),
+]
+
+
 class SearchRequest(Wire):
-    """A query as JSON: exactly one of `id` and `vector`."""
+    """A query as JSON: exactly one of `id`, `vector` and `text`."""
 
     id: ImageId | None = Field(None, description="An indexed image; it is left out of the hits.")
     vector: list[float] | None = None
+    text: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
+        None, description="What to look for in words, where the collection's encoder embeds text."
+    )
     limit: int = Field(10, ge=1, le=1000)
     offset: int = Field(0, ge=0, le=100_000)
     score_threshold: float | None = Field(None, ge=-1, le=1)
     filter: FilterJson | None = None
+    explain: SearchExplain = "none"
+    faithfulness: bool = Field(False, description="Judge each map; costs 32 embeddings a map.")
+
+
+class HitExplanation(Wire):
+    """Why a hit is like the query."""
+
+    map: Map | None = Field(None, description="Where the hit is like the query.")
+    query_map: Map | None = Field(
+        None, description="Where the query is like the hit; null if the query is a vector."
+    )
+    error: ItemError | None = Field(None, description="Why the hit has no map.")
 
 
 class Hit(Wire):
@@ -268,6 +382,7 @@ class Hit(Wire):
     height: int
     metadata: dict[str, Any]
     clusters: dict[str, int]
+    explanation: HitExplanation | None = None
 
 
 class SearchResponse(Wire):
@@ -292,7 +407,7 @@ class Job(Wire):
     """Work that takes longer than a request."""
 
     id: str
-    kind: Literal["clustering", "projection"]
+    kind: Literal["clustering", "projection", "training"]
     collection: str
     state: JobState
     progress: Progress
@@ -335,7 +450,9 @@ class ClusterOut(Wire):
 
     label: int
     size: int
-    medoid: str = Field(description="Id of the image nearest to the centre.")
+    medoid: str | None = Field(
+        description="Id of the image nearest to the centre; null if deleted while the job ran."
+    )
     spread: float = Field(description="Mean cosine distance of members to the centre.")
 
 
@@ -361,6 +478,31 @@ class Clusterings(Wire):
     """All clusterings of a collection."""
 
     clusterings: list[ClusteringOut]
+
+
+class Exemplar(Wire):
+    """A typical image of a cluster."""
+
+    id: str
+    score: float = Field(description="Cosine with the cluster's centroid.")
+    source: str | None
+    metadata: dict[str, Any]
+    map: Map | None = Field(None, description="What makes it of this cluster and not the nearest.")
+    error: ItemError | None = Field(None, description="Why there is no map.")
+
+
+class ClusterCard(Wire):
+    """What a cluster is about."""
+
+    collection: str
+    clustering: str
+    label: int
+    size: int
+    medoid: str | None = Field(description="Id of the image nearest to the centre.")
+    spread: float = Field(description="Mean cosine distance of members to the centre.")
+    nearest: int | None = Field(description="The cluster of the nearest centroid; null if alone.")
+    similarity: float | None = Field(description="Cosine of the two centroids.")
+    exemplars: list[Exemplar] = Field(description="The members nearest to the centroid.")
 
 
 class ProjectionRequest(Wire):
@@ -417,3 +559,94 @@ class TransformResponse(Wire):
     """Where new images fall on an existing projection."""
 
     items: list[TransformItem]
+
+
+# -- trainings
+
+
+class AutoencoderRequest(Wire):
+    """How to train an autoencoder on a collection's pictures."""
+
+    kind: Literal["autoencoder"]
+    name: Name = Field("autoencoder", description="A model is never replaced: delete it first.")
+    dim: int = Field(150, ge=1, le=2048, description="Numbers that a picture is drawn anew from.")
+    size: int = Field(128, ge=16, le=256, multiple_of=8, description="Side of what it sees, pixels.")
+    epochs: int = Field(30, ge=1, le=10_000, description="Most passes over the pictures.")
+    patience: int = Field(
+        5, ge=1, description="Stop after so many epochs that did not lower the held-out loss."
+    )
+    held_out: float = Field(0.1, gt=0, le=0.5, description="Share of pictures not trained on.")
+    batch_size: int = Field(64, ge=2, le=1024)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    filter: FilterJson | None = None
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+class HeadRequest(Wire):
+    """How to train a projection head on a collection's vectors and one metadata field's labels."""
+
+    kind: Literal["head"]
+    name: Name = Field("head", description="A model is never replaced: delete it first.")
+    field: str = Field(
+        description="Where the labels are.", pattern=r"^metadata\.\S+$", examples=["metadata.label"]
+    )
+    form: Literal["linear", "mlp"] = "linear"
+    dim: int = Field(128, ge=2, le=2048, description="Length of the new embedding.")
+    epochs: int = Field(50, ge=1, le=10_000)
+    temperature: float = Field(
+        0.1, ge=0.01, le=10, description="Of the supervised contrastive loss: lower heeds the nearest more."
+    )
+    held_out: float = Field(0.2, gt=0, le=0.5, description="Share of each class not trained on.")
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    filter: FilterJson | None = None
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+TrainingRequest = Annotated[AutoencoderRequest | HeadRequest, Field(discriminator="kind")]
+
+
+class TrainingEpoch(Wire):
+    """One pass over what is trained on."""
+
+    epoch: int
+    training_loss: float
+    held_out_loss: float | None = Field(description="Null for a head: nothing is chosen by it.")
+
+
+class UnusedImage(Wire):
+    """An image that played no part, and why."""
+
+    id: str
+    code: str
+    detail: str
+
+
+class Training(Wire):
+    """A trained model."""
+
+    name: str
+    kind: Literal["autoencoder", "head"]
+    model: str = Field(description="Its encoder spec.")
+    parameters: dict[str, Any]
+    points: int = Field(description="Images it was trained on or measured with.")
+    from_originals: int | None = Field(
+        description="Of these, pictures read in full; the others are thumbnails. Null for a head."
+    )
+    unused: int = Field(description="Images that played no part.")
+    unused_images: list[UnusedImage] = Field(description="The first 100 of them.")
+    curve: list[TrainingEpoch]
+    best_epoch: int = Field(description="The epoch whose weights are kept.")
+    stopped_early: bool
+    resumed_after: int = Field(description="The epoch it went on from when it was killed; 0 if not.")
+    measures: dict[str, float] = Field(
+        description="Autoencoder: `mse`, over held-out pictures, and `mse_of_mean_picture` to compare it "
+        "with. Head: `recall_at_1` and `knn_accuracy` of held-out images, `_before` and `_after`."
+    )
+    created_at: str
+    seconds: float
+
+
+class Trainings(Wire):
+    """All models trained on a collection."""
+
+    trainings: list[Training]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -34,12 +33,9 @@ def embedded(folder: Path) -> Iterator[PointStore]:
 
 @contextmanager
 def memory(folder: Path) -> Iterator[PointStore]:
-    with warnings.catch_warnings():
-        # That indexes change nothing there is the point: answers must not depend on them.
-        warnings.filterwarnings("ignore", message="Payload indexes have no effect")
-        store = ServerStore(QdrantClient(":memory:"))
-        yield store
-        store.close()
+    store = ServerStore(QdrantClient(":memory:"))
+    yield store
+    store.close()
 
 
 @contextmanager

@@ -119,7 +119,7 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "json without images": ("missing_part", "POST", EMBED, {"json": {}}),
     "json, unknown field": ("invalid_field", "POST", EMBED, {"json": {"images": [], "hue": 1}}),
     "broken base64": ("invalid_field", "POST", EMBED, {"json": {"images": [{"base64": "!!"}]}}),
-    "unknown model": ("unknown_model", "POST", f"{EMBED}?model=fake:patchez", IMAGE),
+    "unknown model": ("unknown_model", "POST", f"{EMBED}?model=timm:fake_patchez", IMAGE),
     "unknown query parameter": ("invalid_field", "POST", f"{EMBED}?hue=1", IMAGE),
     "unknown explain value": ("invalid_field", "POST", f"{EMBED}?explain=maybe", IMAGE),
     "accept what is not offered": (

@@ -66,6 +66,9 @@ MIRRORED: list[tuple[type, type[BaseModel]]] = [
     (results.ProjectionPoints, schemas.ProjectionPoints),
     (results.Placement, schemas.TransformItem),
     (results.Placements, schemas.TransformResponse),
+    (results.TrainingEpoch, schemas.TrainingEpoch),
+    (results.UnusedImage, schemas.UnusedImage),
+    (results.Training, schemas.Training),
 ]
 
 

@@ -25,7 +25,7 @@ from lookalike_service.errors import (
     WrongDimension,
 )
 from lookalike_service.store.point_store import PointStore
-from lookalike_service.store.protocol import Point, Store, point_id
+from lookalike_service.store.protocol import FieldType, Point, Query, Store, point_id
 from tests.contract.stores import DIM, SPACE, STORES, collection, near, point, vector
 
 
@@ -119,6 +119,10 @@ CALLS: dict[str, Callable[[Store, str], object]] = {
     "vectors": lambda s, n: list(s.vectors(n)),
     "write_labels": lambda s, n: s.write_labels(n, "k", [point_id("1")], np.array([0])),
     "drop_labels": lambda s, n: s.drop_labels(n, "k"),
+    "query_batch": lambda s, n: s.query_batch(n, [Query(vector(1))]),
+    "facets": lambda s, n: s.facets(n, "metadata.a"),
+    "stats": lambda s, n: s.stats(n),
+    "loading": lambda s, n: s.loading(n).__enter__(),
 }
 
 
@@ -424,6 +428,122 @@ def test_a_page_of_nothing_is_refused(store: Store, name: str, limit: int, offse
         store.query(name, vector(1), limit=limit, offset=offset)
 
 
+def test_a_batch_of_queries_answers_as_each_alone(store: Store, name: str) -> None:
+    store.upsert(name, [point(i, odd=i % 2) for i in range(20)])
+    store.write_labels(name, "k", [point_id("3")], np.array([4]))
+    odd = {"must": [{"key": "metadata.odd", "match": {"value": 1}}]}
+    asked: list[dict[str, Any]] = [
+        {"vector": vector(1), "limit": 3},
+        {"vector": vector(2), "limit": 4, "offset": 2, "filter": odd, "vectors": True},
+        {"vector": vector(3), "score_threshold": 0.9},
+        {"vector": vector(3), "filter": {"must": [{"key": "clusters.k", "match": {"value": 4}}]}},
+    ]
+    answers = store.query_batch(name, [Query(**keywords) for keywords in asked])
+    for keywords, hits in zip(asked, answers, strict=True):
+        alone = store.query(name, keywords.pop("vector"), **keywords)
+        assert [(h.id, h.score, h.payload) for h in hits] == [
+            (h.id, h.score, h.payload) for h in alone
+        ]
+        assert [h.vector is None for h in hits] == [h.vector is None for h in alone]
+    assert keys(answers[3]) == ["3"]
+    assert store.query_batch(name, []) == []
+
+
+def test_one_bad_query_of_a_batch_is_refused(store: Store, name: str) -> None:
+    with pytest.raises(WrongDimension):
+        store.query_batch(name, [Query(vector(1)), Query(vector(1, DIM + 1))])
+
+
+@pytest.mark.parametrize("effort", [{"exact": True}, {"ef": 1}, {"ef": 500}], ids=str)
+def test_effort_is_taken_and_changes_nothing_in_a_small_collection(
+    store: Store, name: str, effort: dict[str, Any]
+) -> None:
+    store.upsert(name, [point(i) for i in range(20)])
+    assert keys(store.query(name, vector(7), **effort)) == keys(store.query(name, vector(7)))
+
+
+@pytest.mark.parametrize("ef", [0, -1, 10_001])
+def test_an_impossible_effort_is_refused(store: Store, name: str, ef: int) -> None:
+    with pytest.raises(InvalidField, match="ef must be"):
+        store.query(name, vector(1), ef=ef)
+
+
+def test_stats_count_the_points(store: Store, name: str) -> None:
+    assert store.stats(name).points == 0
+    with store.loading(name):
+        store.upsert(name, [point(i) for i in range(5)])
+        assert store.query(name, vector(3), limit=1)[0].payload["key"] == "3"
+    assert store.stats(name).points == 5
+
+
+# -- facets
+
+
+FACETED: dict[str, FieldType] = {
+    "metadata.word": "keyword",
+    "metadata.n": "integer",
+    "metadata.yes": "bool",
+}
+
+
+@pytest.fixture
+def faceted(store: Store, name: str) -> str:
+    for field, type in FACETED.items():
+        store.create_index(name, field, type)
+    store.upsert(
+        name,
+        [
+            point(0, word="a", n=3, yes=True),
+            point(1, word=["a", "b"], n=1, yes=False),
+            point(2, word="c", n=1, yes=True),
+            point(3, word=[], n=None),
+            point(4),
+        ],
+    )
+    return name
+
+
+def test_facets_count_values_the_most_frequent_first(store: Store, faceted: str) -> None:
+    assert store.facets(faceted, "metadata.word") == [("a", 2), ("b", 1), ("c", 1)]
+    assert store.facets(faceted, "metadata.word", limit=1) == [("a", 2)]
+    assert store.facets(faceted, "metadata.n") == [(1, 2), (3, 1)]
+    assert store.facets(faceted, "metadata.yes") == [(True, 2), (False, 1)]
+
+
+def test_facets_of_a_filter_leave_out_what_nothing_matching_holds(
+    store: Store, faceted: str
+) -> None:
+    ones = {"must": [{"key": "metadata.n", "match": {"value": 1}}]}
+    assert store.facets(faceted, "metadata.word", filter=ones) == [("a", 1), ("b", 1), ("c", 1)]
+    store.delete(faceted, [point_id("2")])
+    assert store.facets(faceted, "metadata.word", filter=ones) == [("a", 1), ("b", 1)]
+
+
+def test_labels_are_counted_too_with_and_without_a_filter(store: Store, faceted: str) -> None:
+    ids = [point_id(str(i)) for i in range(5)]
+    store.write_labels(faceted, "k", ids, np.array([7, 7, -1, -1, -1]))
+    assert store.facets(faceted, "clusters.k") == [(-1, 3), (7, 2)]
+    ones = {"must": [{"key": "metadata.n", "match": {"value": 1}}]}
+    assert store.facets(faceted, "clusters.k", filter=ones) == [(-1, 1), (7, 1)]
+    noise = {"must": [{"key": "clusters.k", "match": {"value": -1}}]}
+    assert store.facets(faceted, "metadata.word", filter=noise) == [("c", 1)]
+    store.delete(faceted, ids[:2])
+    assert store.facets(faceted, "clusters.k") == [(-1, 3)]
+    assert store.facets(faceted, "clusters.other") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [("metadata.free", "no index"), ("metadata.f", "float"), ("secret", "secret")],
+)
+def test_what_cannot_be_counted_is_refused(
+    store: Store, faceted: str, field: str, says: str
+) -> None:
+    store.create_index(faceted, "metadata.f", "float")
+    with pytest.raises(InvalidField, match=says):
+        store.facets(faceted, field)
+
+
 # -- labels
 
 
@@ -444,6 +564,102 @@ def test_labels_are_written_filtered_by_rewritten_and_dropped(
     store.drop_labels(name, clustering)
     assert store.count(name, noise) == 0
     assert all(r.payload["clusters"] == {"other": 7} for r in store.retrieve(name, ids))
+
+
+def noted(store: Store, name: str) -> list[dict[str, int] | None]:
+    return [record.payload.get("clusters") for record in store.scroll(name)[0]]
+
+
+def test_a_deleted_point_comes_back_without_its_labels(store: Store, name: str) -> None:
+    store.upsert(name, [point(1), point(2)])
+    store.write_labels(name, "k", [point_id("1"), point_id("2")], np.array([5, 5]))
+    store.delete(name, [point_id("1")])
+    store.upsert(name, [point(1)])
+    five = {"must": [{"key": "clusters.k", "match": {"value": 5}}]}
+    assert keys(store.scroll(name, filter=five)[0]) == ["2"]
+    assert store.retrieve(name, [point_id("1")])[0].payload.get("clusters") is None
+
+
+def test_a_replaced_point_loses_its_labels_and_one_with_new_metadata_keeps_them(
+    store: Store, name: str
+) -> None:
+    store.upsert(name, [point(1), point(2)])
+    store.write_labels(name, "k", [point_id("1"), point_id("2")], np.array([5, 5]))
+    store.upsert(name, [point(1, a=1)])
+    store.set_payload(name, point_id("2"), {"metadata": {"a": 2}})
+    replaced, kept = store.retrieve(name, [point_id("1"), point_id("2")])
+    assert "clusters" not in replaced.payload
+    assert kept.payload["clusters"] == {"k": 5}
+
+
+def test_labels_do_not_outlive_their_collection(store: Store, name: str) -> None:
+    store.upsert(name, [point(1)])
+    store.write_labels(name, "k", [point_id("1")], np.array([5]))
+    store.delete_collection(name)
+    store.create_collection(collection(name))
+    store.upsert(name, [point(1)])
+    assert noted(store, name) == [None]
+    assert store.facets(name, "clusters.k") == []
+
+
+def test_labels_of_two_collections_do_not_meet(store: Store, name: str) -> None:
+    other = f"{name}x"
+    store.create_collection(collection(other))
+    for each, label in ((name, 1), (other, 2)):
+        store.upsert(each, [point(1)])
+        store.write_labels(each, "k", [point_id("1")], np.array([label]))
+    store.drop_labels(other, "k")
+    assert noted(store, name) == [{"k": 1}]
+    assert noted(store, other) == [None]
+
+
+@pytest.mark.parametrize("n", [3, 1500])
+def test_labelling_some_leaves_the_labels_of_the_others(store: Store, name: str, n: int) -> None:
+    """Few are written in place, many into a new version that takes the others along."""
+    store.upsert(name, [point(i) for i in range(2000)])
+    ids = [point_id(str(i)) for i in range(2000)]
+    store.write_labels(name, "k", ids, np.zeros(2000, np.int64))
+    for label in (1, 2):
+        store.write_labels(name, "k", ids[:n], np.full(n, label))
+        assert store.facets(name, "clusters.k") == sorted(
+            [(0, 2000 - n), (label, n)], key=lambda pair: -pair[1]
+        )
+
+
+def test_a_reader_sees_the_labels_before_or_after_never_a_mix(store: Store, name: str) -> None:
+    n = 1200
+    store.upsert(name, [point(i) for i in range(n)])
+    ids = [point_id(str(i)) for i in range(n)]
+    store.write_labels(name, "k", ids, np.zeros(n, np.int64))
+    done = threading.Event()
+
+    def read() -> int:
+        reads = 0
+        while not done.is_set():
+            records = store.retrieve(name, ids[:: n // 50])
+            assert len({record.payload["clusters"]["k"] for record in records}) == 1
+            reads += 1
+        return reads
+
+    def filter_by_one() -> int:
+        """What a filter on the labels finds carries the label that was asked for."""
+        reads = 0
+        zeros = {"must": [{"key": "clusters.k", "match": {"value": 0}}]}
+        while not done.is_set():
+            page, _ = store.scroll(name, filter=zeros, limit=n)
+            assert len(page) in {0, n}
+            assert {record.payload["clusters"]["k"] for record in page} <= {0}
+            reads += 1
+        return reads
+
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(read), pool.submit(filter_by_one)]
+        try:
+            for label in (1, 0, 1, 0):
+                store.write_labels(name, "k", ids, np.full(n, label))
+        finally:
+            done.set()
+        assert all(reader.result() > 0 for reader in readers)
 
 
 def test_labels_of_points_deleted_meanwhile_are_skipped(store: Store, name: str) -> None:

@@ -6,7 +6,10 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -15,13 +18,28 @@ from lookalike_service.errors import StoreUnavailable
 from lookalike_service.store.embedded import EmbeddedStore
 from tests.contract.stores import collection, near, point, vector
 
+T = TypeVar("T")
+
+
+def kill(store: EmbeddedStore) -> None:
+    """All processes of the engine."""
+    for process in store.engine.processes():
+        if process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def persistent(call: Callable[[], T]) -> T:
+    """Call again until the store answers, as a client would: 503 means try again."""
+    while True:
+        with contextlib.suppress(StoreUnavailable):
+            return call()
+
 
 @pytest.mark.parametrize("milliseconds", [5, 40, 120])
 def test_a_killed_engine_loses_nothing_acknowledged(tmp_path: Path, milliseconds: int) -> None:
     store = EmbeddedStore(tmp_path)
     store.create_collection(collection("c"))
-    assert store.process.pid is not None
-    killer = threading.Timer(milliseconds / 1000, os.kill, (store.process.pid, signal.SIGKILL))
+    killer = threading.Timer(milliseconds / 1000, kill, [store])
     acknowledged: list[int] = []
     killer.start()
 
@@ -34,7 +52,9 @@ def test_a_killed_engine_loses_nothing_acknowledged(tmp_path: Path, milliseconds
     with pytest.raises(StoreUnavailable):
         write_until_killed()
 
-    records = store.retrieve("c", [point(seed).id for seed in acknowledged], vectors=True)
+    records = persistent(
+        lambda: store.retrieve("c", [point(seed).id for seed in acknowledged], vectors=True)
+    )
     assert [record.payload["metadata"]["a"] for record in records] == acknowledged
     for record, seed in zip(records, acknowledged, strict=True):
         near(record.vector, vector(seed))
@@ -54,10 +74,7 @@ def test_every_thread_gets_over_a_crash(tmp_path: Path) -> None:
             wrote.wait()
             for i in range(1, 40):
                 one = point(worker * 1000 + i)
-                while True:  # as a client would: 503 means try again
-                    with contextlib.suppress(StoreUnavailable):
-                        store.upsert("c", [one])
-                        break
+                persistent(partial(store.upsert, "c", [one]))
         except BaseException as error:
             failures.append(error)
             raise
@@ -66,8 +83,7 @@ def test_every_thread_gets_over_a_crash(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     wrote.wait()
-    assert store.process.pid is not None
-    os.kill(store.process.pid, signal.SIGKILL)
+    kill(store)
     for thread in threads:
         thread.join()
     assert failures == []
@@ -82,8 +98,7 @@ def test_arrays_killed_while_replaced_are_the_old_or_the_new(
     store = EmbeddedStore(tmp_path)
     size = 500_000  # four chunks
     store.put_arrays("run", "x", {"a": np.full(size, 0.0)})
-    assert store.process.pid is not None
-    threading.Timer(milliseconds / 1000, os.kill, (store.process.pid, signal.SIGKILL)).start()
+    threading.Timer(milliseconds / 1000, kill, [store]).start()
     written = [0.0]
 
     def write_until_killed() -> None:
@@ -93,7 +108,7 @@ def test_arrays_killed_while_replaced_are_the_old_or_the_new(
 
     with pytest.raises(StoreUnavailable):
         write_until_killed()
-    arrays = store.arrays("run", "x")
+    arrays = persistent(lambda: store.arrays("run", "x"))
     assert arrays is not None
     (value,) = np.unique(arrays["a"])
     assert value in {written[-1], written[-1] + 1}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike_service.encoders.protocol import Encoded, EncoderInfo, Pixels, Region
+from lookalike_service.encoders.text import no_text
 from lookalike_service.spaces import Space
 
 SIZE, GRID, CHANNELS = 32, 4, 16
@@ -20,9 +23,20 @@ class FakeEncoder:
     An image that is POISON-coloured everywhere makes a whole batch raise, as a broken model would.
     """
 
-    def __init__(self, model: str = "fake:patches") -> None:
+    def __init__(self, model: str = "timm:fake_patches") -> None:
         space = Space(model, "0" * 64, "avg", f"squash {SIZE}", CHANNELS)
-        self.info = EncoderInfo(model, space, (SIZE, SIZE), False, "Apache-2.0", "cpu", "float32")
+        self.info = EncoderInfo(
+            model,
+            space,
+            (SIZE, SIZE),
+            False,
+            "Apache-2.0",
+            "cpu",
+            "float32",
+            True,
+            (GRID, GRID),
+            3072,
+        )
         self.batches: list[int] = []
         self._lock = threading.Lock()
         patch = (SIZE // GRID) ** 2 * 3
@@ -33,6 +47,9 @@ class FakeEncoder:
 
     def region(self, width: int, height: int) -> Region:
         return Region(0, 0, width, height)
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002 - as in the protocol
+        raise no_text(self.info.model, "it is a fake")
 
     def encode(self, pixels: Pixels, *, features: bool = False) -> Encoded:
         with self._lock:

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from lookalike_service.api.application import create_app
-from lookalike_service.api.context import Context, Encoders
+from lookalike_service.api.context import Context
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
+from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import Settings
 from lookalike_service.workflows.embedding import Embedder
@@ -46,7 +47,16 @@ def fake_app(encoder: FakeEncoder, store: FakeStore, **settings: Any) -> FastAPI
         embedder = Embedder(configured, infer)
         jobs = JobRunner(store, JOB_KINDS, configured)
         jobs.start()
-        yield Context(configured, Encoders(encoder), embedder, store, jobs, app.state.metrics)
+        yield Context(
+            configured,
+            ServedEncoders(
+                (encoder.info.model,), lambda _: encoder, budget_bytes=1, idle_seconds=3600
+            ),
+            embedder,
+            store,
+            jobs,
+            app.state.metrics,
+        )
         jobs.stop()
         embedder.close()
 
@@ -54,9 +64,9 @@ def fake_app(encoder: FakeEncoder, store: FakeStore, **settings: Any) -> FastAPI
 
 
 @contextlib.contextmanager
-def fake_service(**settings: Any) -> Iterator[FakeService]:
+def fake_service(encoder: FakeEncoder | None = None, **settings: Any) -> Iterator[FakeService]:
     """Start the service in this process."""
-    encoder, store = FakeEncoder(), FakeStore()
+    encoder, store = encoder or FakeEncoder(), FakeStore()
     app = fake_app(encoder, store, **settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield FakeService(client, encoder, store)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +27,9 @@ from lookalike_service.store.protocol import (
     Filter,
     Hit,
     Point,
+    Query,
     Record,
+    Stats,
     Vector,
     point_id,
 )
@@ -160,6 +164,8 @@ class FakeStore:
         filter: Filter | None = None,
         score_threshold: float | None = None,
         vectors: bool = False,
+        exact: bool = False,  # noqa: ARG002 (it always is)
+        ef: int | None = None,  # noqa: ARG002
     ) -> list[Hit]:
         with self._lock:
             stored = self._points(name)
@@ -179,6 +185,36 @@ class FakeStore:
                 )
                 for score, id in scored[offset : offset + limit]
             ]
+
+    def query_batch(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
+        return [
+            self.query(
+                name,
+                query.vector,
+                limit=query.limit,
+                offset=query.offset,
+                filter=query.filter,
+                score_threshold=query.score_threshold,
+                vectors=query.vectors,
+            )
+            for query in queries
+        ]
+
+    def facets(
+        self, name: str, field: str, *, filter: Filter | None = None, limit: int = 100
+    ) -> list[tuple[str | int | bool, int]]:
+        with self._lock:
+            payloads = self._points(name).payloads
+            values = [_value(payloads[id], field) for id in self._matching(name, filter)]
+            counts = Counter(value for value in values if isinstance(value, str | int))
+            return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+    def stats(self, name: str) -> Stats:
+        return Stats(self.count(name), 0, building=False)
+
+    def loading(self, name: str) -> AbstractContextManager[None]:
+        self._points(name)
+        return nullcontext()
 
     def vectors(
         self,

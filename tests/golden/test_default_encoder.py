@@ -18,7 +18,7 @@ ESPRESSO = 967
 
 def top_class(name: str) -> int:
     encoder = loaded()
-    logits = encoder.class_logits(encode_images(encoder, pictures.photograph(name)))
+    logits = encoder.class_logits(encoder.preprocess(pictures.photograph(name))[None])
     assert logits.shape == (1, 1000)
     return int(logits[0].argmax())
 
@@ -33,7 +33,8 @@ def test_coffee_is_espresso() -> None:
 
 def test_classes_of_a_batch_are_those_of_its_images() -> None:
     encoder = loaded()
-    batch = encode_images(encoder, *(pictures.photograph(n) for n in ("coffee", "chelsea")))
+    names = ("coffee", "chelsea")
+    batch = np.stack([encoder.preprocess(pictures.photograph(name)) for name in names])
     coffee, chelsea = encoder.class_logits(batch).argmax(axis=1)
     assert coffee == ESPRESSO
     assert chelsea in CATS
@@ -55,3 +56,9 @@ def test_the_space_is_the_stored_one() -> None:
         GOLDEN["weights"],
         GOLDEN["dim"],
     )
+
+
+def test_the_classes_have_names() -> None:
+    classes = loaded().classes
+    assert len(classes) == 1000
+    assert classes[ESPRESSO].startswith("espresso")

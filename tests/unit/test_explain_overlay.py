@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike_service.explain.gradcam import Heatmap
-from lookalike_service.explain.overlay import blend, overlay, side_by_side
+from lookalike_service.explain.heatmap import Heatmap
+from lookalike_service.explain.overlay import Panel, blend, sheet
 from lookalike_service.images import Pixels, Region
 
 EMPTY = Heatmap(np.zeros((7, 7), np.float32), 0.0, empty=True)
@@ -68,35 +68,56 @@ def test_a_map_over_the_whole_picture_has_no_outline() -> None:
 
 
 def test_an_overlay_is_a_png_wider_than_its_picture_by_the_colour_bar() -> None:
-    width, height = size_of(overlay(grey(500, 400), spot(3, 3), Region(50, 0, 400, 400)))
+    panel = Panel(grey(500, 400), spot(3, 3), Region(50, 0, 400, 400))
+    width, height = size_of(sheet([panel]))
     assert 500 < width < 620
     assert 400 < height < 440
 
 
 def test_an_empty_map_says_so_on_its_overlay() -> None:
     region = Region(50, 0, 400, 400)
-    with_note = size_of(overlay(grey(500, 400), EMPTY, region))
-    without = size_of(overlay(grey(500, 400), spot(1, 1), region))
+    with_note = size_of(sheet([Panel(grey(500, 400), EMPTY, region)]))
+    without = size_of(sheet([Panel(grey(500, 400), spot(1, 1), region)]))
     assert with_note[1] > without[1]
 
 
 def test_panels_of_different_sizes_stand_side_by_side() -> None:
     panels = [
-        (grey(500, 400), spot(1, 1), Region(50, 0, 400, 400)),
-        (grey(400, 600), EMPTY, Region(0, 100, 400, 400)),
+        Panel(grey(500, 400), spot(1, 1), Region(50, 0, 400, 400), "image"),
+        Panel(grey(400, 600), EMPTY, Region(0, 100, 400, 400), "reference"),
     ]
-    width, height = size_of(side_by_side(panels, ["image", "reference"]))
+    width, height = size_of(sheet(panels))
     assert width > 900
     assert height > 600
 
 
-@pytest.mark.parametrize("captions", [[], ["one", "two"]])
-def test_every_panel_needs_a_caption(captions: list[str]) -> None:
-    panel = (grey(40, 40), EMPTY, Region(0, 0, 40, 40))
-    with pytest.raises(ValueError, match="one for each"):
-        side_by_side([panel], captions)
+def test_panels_beyond_the_columns_go_into_the_next_row() -> None:
+    panel = Panel(grey(400, 400), spot(1, 1), Region(0, 0, 400, 400), "one")
+    row, rows = size_of(sheet([panel] * 2, columns=2)), size_of(sheet([panel] * 3, columns=2))
+    assert rows[0] == row[0]
+    assert rows[1] > row[1] + 400
 
 
-def test_no_panels_are_refused() -> None:
-    with pytest.raises(ValueError, match="0 panels"):
-        side_by_side([], [])
+def test_a_caption_longer_than_its_picture_is_cut() -> None:
+    region = Region(0, 0, 400, 400)
+    short, long = (
+        size_of(sheet([Panel(grey(400, 400), spot(1, 1), region, caption)]))
+        for caption in ("id", "a/very/long/path\nof/an/image/" * 20)
+    )
+    assert long == short
+
+
+def test_a_title_stands_above_and_is_shown_whole() -> None:
+    panel = Panel(grey(400, 400), spot(1, 1), Region(0, 0, 400, 400))
+    plain, titled = size_of(sheet([panel])), size_of(sheet([panel], title="why here " * 20))
+    assert titled[1] > plain[1]
+    assert titled[0] > plain[0]
+
+
+def test_a_sheet_without_panels_is_still_a_picture() -> None:
+    assert size_of(sheet([], title="nobody here"))[0] > 50
+
+
+def test_a_sheet_needs_columns() -> None:
+    with pytest.raises(ValueError, match="columns"):
+        sheet([], columns=0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -299,11 +300,20 @@ def same_everywhere(
     for store in stores:
         store.delete_matching(name, {})
         store.upsert(name, points)
+        label(store, name, points)
         records, _ = store.scroll(name, filter=filter)
         assert [record.id for record in records] == wanted, store.kind
         assert store.count(name, filter) == len(wanted)
         hits = store.query(name, vector(1), filter=filter, limit=20)
         assert sorted(hit.id for hit in hits) == wanted, store.kind
+
+
+def label(store: PointStore, name: str, points: list[Point]) -> None:
+    labels = {
+        p.id: p.payload["clusters"]["k"] for p in points if "k" in p.payload.get("clusters", {})
+    }
+    if labels:
+        store.write_labels(name, "k", list(labels), np.array(list(labels.values())))
 
 
 VALUES: list[Any] = [0, 1, -3, 2.5, 1.0, "a", "b", "1", "", True, False, None, {}, {"x": 1}]

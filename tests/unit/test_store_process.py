@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lookalike_service.errors import StoreLocked, StoreUnavailable, UnknownCollection
-from lookalike_service.store import process
+from lookalike_service.store import folder_lock
 from lookalike_service.store.edge_engine import EdgeEngine
 from lookalike_service.store.embedded import EmbeddedStore
 from lookalike_service.store.factory import open_store
@@ -30,20 +30,21 @@ def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
 
 
 def kill(store: EmbeddedStore) -> None:
-    assert store.process.pid is not None
-    os.kill(store.process.pid, signal.SIGKILL)
+    """All that answer calls."""
+    for pid in pids(store):
+        os.kill(pid, signal.SIGKILL)
+
+
+def pids(store: EmbeddedStore) -> set[int]:
+    return {process.pid for process in store.engine.processes() if process.pid is not None}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 (programs of this file)
-        [sys.executable, *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 (programs of this file)
-        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
 
 
 def test_the_factory_opens_the_embedded_store_in_the_data_folder(tmp_path: Path) -> None:
@@ -100,21 +101,22 @@ def test_another_process_is_refused_too(store: EmbeddedStore, tmp_path: Path) ->
 def test_a_dead_engine_is_an_error_once_and_is_then_started_again(store: EmbeddedStore) -> None:
     store.create_collection(collection("c"))
     store.upsert("c", [point(1)])
-    before = store.process.pid
+    before = pids(store)
     kill(store)
-    with pytest.raises(StoreUnavailable, match="repeat the call"):
-        store.count("c")
+    for _ in before:
+        with pytest.raises(StoreUnavailable, match="repeat the call"):
+            store.count("c")
     assert store.count("c") == 1
-    assert store.process.pid != before
+    assert pids(store).isdisjoint(before)
 
 
 def test_a_closed_store_says_so_and_its_engine_is_gone(store: EmbeddedStore) -> None:
     store.check()
-    pid = store.process.pid
+    ours = pids(store)
     store.close()
     store.close()
-    assert pid is not None
-    assert not psutil.pid_exists(pid)
+    assert ours
+    assert not any(psutil.pid_exists(pid) for pid in ours)
     with pytest.raises(StoreUnavailable, match="closed"):
         store.check()
 
@@ -135,49 +137,26 @@ def test_the_engine_does_not_run_the_main_module_again(tmp_path: Path) -> None:
 
 def test_errors_cross_the_boundary_with_their_context(store: EmbeddedStore) -> None:
     with pytest.raises(UnknownCollection) as caught:
-        store.process.count("nowhere", EVERYTHING)
+        store.engine.read("count", "nowhere", EVERYTHING)
     assert caught.value.detail == "there is no collection 'nowhere'"
 
 
-def test_optimize_leaves_small_collections_to_exact_search(store: EmbeddedStore) -> None:
-    store.create_collection(collection("c"))
-    store.upsert("c", [point(i) for i in range(300)])
-    assert not store.optimize("c")
-
-
-def test_optimize_builds_an_index_from_the_given_size_on(tmp_path: Path) -> None:
-    engine = EdgeEngine(tmp_path, index_from=1000)
-    rng = np.random.default_rng(0)
-    rows = rng.standard_normal((2000, 64)).astype(np.float32)
-    ids = [point(i).id for i in range(2000)]
-    engine.create("c", "v", 64)
-    engine.upsert("c", ids, [{}] * 2000, "v", rows)
-    assert engine.optimize("c")
-    assert not engine.optimize("c")
-    assert engine.count("c", EVERYTHING) == 2000
-    (hit,) = engine.nearest(
-        "c", rows[7], EVERYTHING, vector="v", limit=1, vectors=False, without=()
-    )
-    assert hit.id == ids[7]
-    engine.close()
-
-
 def test_what_a_killed_create_drop_or_optimize_leaves_is_cleared(tmp_path: Path) -> None:
-    engine = EdgeEngine(tmp_path)
+    engine = EdgeEngine(tmp_path / "shards", tmp_path / "labels.db")
     engine.create("c", "v", 4)
     engine.upsert("c", [point(1).id], [{}], "v", np.eye(1, 4, dtype=np.float32))
     engine.close()
     for leftover in (".creating-d", ".dropping-e", "c/temp_segments"):
-        (tmp_path / leftover / "segments").mkdir(parents=True)
-        (tmp_path / leftover / "segments" / "half").write_bytes(b"x")
+        (tmp_path / "shards" / leftover / "segments").mkdir(parents=True)
+        (tmp_path / "shards" / leftover / "segments" / "half").write_bytes(b"x")
 
-    again = EdgeEngine(tmp_path)
+    again = EdgeEngine(tmp_path / "shards", tmp_path / "labels.db")
     assert again.count("c", EVERYTHING) == 1
     again.create("d", "v", 4)
     assert again.count("d", EVERYTHING) == 0
     again.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "d"]
-    assert not (tmp_path / "c" / "temp_segments").exists()
+    assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == ["c", "d"]
+    assert not (tmp_path / "shards" / "c" / "temp_segments").exists()
 
 
 @pytest.mark.parametrize("fork", [False, True], ids=["alone", "with a fork that lives on"])
@@ -187,15 +166,15 @@ def test_the_engine_ends_when_its_parent_is_killed(tmp_path: Path, fork: bool) -
         "store = EmbeddedStore(pathlib.Path(sys.argv[1])); store.check();"
         "forked = os.fork() if sys.argv[2] == 'True' else 0;"
         "forked or sys.argv[2] == 'True' and time.sleep(600);"
-        "print(forked, store.process.pid, flush=True); time.sleep(600)"
+        "print(forked, *[p.pid for p in store.engine.processes()], flush=True); time.sleep(600)"
     )
     with started("-c", program, str(tmp_path), str(fork)) as parent:
         assert parent.stdout is not None
-        forked, engine = map(int, parent.stdout.readline().split())
-        ending = psutil.Process(engine)
+        forked, *engines = map(int, parent.stdout.readline().split())
+        ending = [psutil.Process(engine) for engine in engines]
         parent.kill()
     try:
-        ending.wait(timeout=30)
+        assert psutil.wait_procs(ending, timeout=30)[1] == []
     finally:
         if fork:
             os.kill(forked, signal.SIGKILL)
@@ -207,14 +186,14 @@ def test_a_folder_stays_locked_while_the_engine_of_a_killed_owner_lives(
     program = (
         "import sys, pathlib, time; from lookalike_service.store.embedded import EmbeddedStore;"
         "store = EmbeddedStore(pathlib.Path(sys.argv[1])); store.check();"
-        "print(store.process.pid, flush=True); time.sleep(600)"
+        "print(*[p.pid for p in store.engine.processes()], flush=True); time.sleep(600)"
     )
     with started("-c", program, str(tmp_path)) as parent:
         assert parent.stdout is not None
-        engine = psutil.Process(int(parent.stdout.readline()))
+        engine = psutil.Process(int(parent.stdout.readline().split()[0]))
         engine.suspend()  # as if in a long call
         parent.kill()
-    monkeypatch.setattr(process, "_ORPHAN_SECONDS", 0.2)
+    monkeypatch.setattr(folder_lock, "_ORPHAN_SECONDS", 0.2)
     try:
         with pytest.raises(StoreLocked):
             EmbeddedStore(tmp_path)

@@ -41,6 +41,9 @@ from lookalike.results import (
     Readiness,
     Region,
     SearchResult,
+    Training,
+    TrainingEpoch,
+    UnusedImage,
 )
 
 __all__ = [
@@ -78,5 +81,8 @@ __all__ = [
     "Readiness",
     "Region",
     "SearchResult",
+    "Training",
+    "TrainingEpoch",
+    "UnusedImage",
     "errors",
 ]

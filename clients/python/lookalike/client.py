@@ -105,6 +105,7 @@ class Lookalike:
     models = _sends(service_calls.models)
     ready = _sends(service_calls.ready)
     embed = _sends(service_calls.embed)
+    embed_texts = _sends(service_calls.embed_texts)
     explain = _sends(service_calls.explain)
     jobs = _sends(service_calls.jobs)
     collections = _sends(service_calls.collections)
@@ -158,6 +159,12 @@ class Collection:
     projection_image = _sends_for_collection(collection_calls.projection_image)
     delete_projection = _sends_for_collection(collection_calls.delete_projection)
     place = _sends_for_collection(collection_calls.place)
+    train_autoencoder = _starts_job(collection_calls.train_autoencoder)
+    train_head = _starts_job(collection_calls.train_head)
+    trainings = _sends_for_collection(collection_calls.trainings)
+    training = _sends_for_collection(collection_calls.training)
+    training_image = _sends_for_collection(collection_calls.training_image)
+    delete_training = _sends_for_collection(collection_calls.delete_training)
 
     def images(
         self,
@@ -202,7 +209,7 @@ class Collection:
 
 
 class Job:
-    """A clustering or projection under way; `status` is what was last heard of it."""
+    """A clustering, projection or training under way; `status` is what was last heard of it."""
 
     def __init__(self, client: Lookalike, status: JobStatus) -> None:
         self.client = client

@@ -130,25 +130,26 @@ def search(
     *,
     id: str | None = None,
     vector: Iterable[float] | None = None,
+    text: str | None = None,
     limit: int = 10,
     offset: int = 0,
     score_threshold: float | None = None,
     filter: Filter | None = None,
 ) -> Call[results.SearchResult]:
-    """The images most like an image, an indexed image `id` (left out of its hits), or a vector.
+    """The images most like an image, an indexed image `id` (left out of its hits), a vector or a text.
 
-    Raises InvalidInput unless given exactly one of the three, ImageError, UnknownCollection,
-    UnknownImage, WrongDimension, InvalidVector, InvalidFilter.
+    Raises InvalidInput unless given exactly one of the four, ImageError, UnknownCollection,
+    UnknownImage, WrongDimension, InvalidVector, InvalidFilter, UnsupportedText.
     """
-    if sum(query is not None for query in (image, id, vector)) != 1:
-        raise InvalidInput("search() takes an image, an id or a vector: exactly one of them.")
+    if sum(query is not None for query in (image, id, vector, text)) != 1:
+        raise InvalidInput("search() takes an image, id, vector or text: exactly one of them.")
     path, parse = _path(collection, "search"), record(results.SearchResult)
     options = present(limit=limit, offset=offset, score_threshold=score_threshold)
     if image is not None:
         query = options | present(filter=as_json(filter))
         return Call("POST", path, parse, query, files=[("image", read_image(image))])
     floats = None if vector is None else [float(value) for value in vector]
-    body = options | present(id=id, vector=floats, filter=filter)
+    body = options | present(id=id, vector=floats, text=text, filter=filter)
     return Call("POST", path, parse, json=body)
 
 
@@ -260,6 +261,105 @@ def place(
         files=[("images", file) for file in read_images(images)],
         only_failed=lambda error: results.Placements([results.Placement(0, error=error)]),
     )
+
+
+# -- trainings
+
+
+def train_autoencoder(
+    collection: str,
+    *,
+    name: str | None = None,
+    dim: int | None = None,
+    size: int | None = None,
+    epochs: int | None = None,
+    patience: int | None = None,
+    held_out: float | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    filter: Filter | None = None,
+    seed: int = 0,
+) -> Call[results.JobStatus]:
+    """Start training an autoencoder on the pictures; what is left out is the service's default.
+
+    `name`, by default "autoencoder", must be free; see `training` for the encoder it gives. Raises
+    UnknownCollection, InvalidParameters, InvalidField, TrainingExists.
+    """
+    options = present(
+        name=name,
+        dim=dim,
+        size=size,
+        epochs=epochs,
+        patience=patience,
+        held_out=held_out,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        filter=filter,
+    )
+    return _train(collection, {"kind": "autoencoder", "seed": seed} | options)
+
+
+def train_head(
+    collection: str,
+    field: str,
+    *,
+    name: str | None = None,
+    form: Literal["linear", "mlp"] | None = None,
+    dim: int | None = None,
+    epochs: int | None = None,
+    temperature: float | None = None,
+    held_out: float | None = None,
+    learning_rate: float | None = None,
+    filter: Filter | None = None,
+    seed: int = 0,
+) -> Call[results.JobStatus]:
+    """Start training a projection head that brings images with the same label in `field` together.
+
+    `field` is such as "metadata.label". `name`, by default "head", must be free; see `training` for the encoder
+    it gives. Raises UnknownCollection, InvalidParameters, InvalidField, TrainingExists.
+    """
+    options = present(
+        name=name,
+        form=form,
+        dim=dim,
+        epochs=epochs,
+        temperature=temperature,
+        held_out=held_out,
+        learning_rate=learning_rate,
+        filter=filter,
+    )
+    return _train(collection, {"kind": "head", "field": field, "seed": seed} | options)
+
+
+def _train(collection: str, body: dict[str, Any]) -> Call[results.JobStatus]:
+    return Call(
+        "POST",
+        _path(collection, "trainings"),
+        record(results.JobStatus),
+        json=body,
+        repeat="unless_received",
+    )
+
+
+def trainings(collection: str) -> Call[list[results.Training]]:
+    """All models trained on the collection. Raises UnknownCollection."""
+    return Call("GET", _path(collection, "trainings"), records(results.Training, "trainings"))
+
+
+def training(collection: str, name: str) -> Call[results.Training]:
+    """One trained model; `model` is its encoder spec. Raises UnknownTraining."""
+    return Call("GET", _path(collection, "trainings", name), record(results.Training))
+
+
+def training_image(collection: str, name: str) -> Call[bytes]:
+    """Held-out pictures above what an autoencoder made of them, PNG. Raises UnknownTraining, NotAcceptable."""
+    return Call("GET", _path(collection, "trainings", name), content, accept="image/png")
+
+
+def delete_training(collection: str, name: str) -> Call[None]:
+    """Delete a trained model. Raises UnknownTraining, and Conflict while a collection is made with it."""
+    path = _path(collection, "trainings", name)
+    return Call("DELETE", path, nothing, repeat="unless_received")
 
 
 def _path(*segments: str) -> str:

@@ -9,6 +9,8 @@ LookalikeError
 │   ├── WrongDimension        422 wrong_dimension
 │   ├── InvalidParameters     422 invalid_parameters
 │   ├── UnsupportedTarget     422 unsupported_target
+│   ├── UnsupportedText       422 unsupported_text
+│   ├── InvalidModel          422 invalid_model
 │   ├── UnsupportedMediaType  415 unsupported_media_type
 │   ├── NotAcceptable         406 not_acceptable
 │   ├── BodyTooLarge          413 body_too_large
@@ -26,13 +28,17 @@ LookalikeError
 │   ├── UnknownModel          404 unknown_model
 │   ├── UnknownImage          404 unknown_image
 │   ├── UnknownClustering     404 unknown_clustering
+│   ├── UnknownCluster        404 unknown_cluster
 │   ├── UnknownProjection     404 unknown_projection
+│   ├── UnknownTraining       404 unknown_training
 │   └── UnknownJob            404 unknown_job
 ├── Conflict                  409 conflict
 │   ├── CollectionExists      409 collection_exists
+│   ├── TrainingExists        409 training_exists        a trained model is never replaced
 │   ├── SpaceMismatch         409 space_mismatch
 │   ├── StoreLocked           409 store_locked
-│   └── JobNotFinished        409 job_not_finished
+│   ├── JobNotFinished        409 job_not_finished
+│   └── WeightsMissing        409 weights_missing
 ├── Unavailable               503 unavailable            tried again before it is raised
 │   ├── Overloaded            429 overloaded
 │   ├── StoreUnavailable      503 store_unavailable
@@ -129,6 +135,18 @@ class UnsupportedTarget(InvalidRequest):
     """The encoder cannot explain this target."""
 
     code, status = "unsupported_target", 422
+
+
+class UnsupportedText(InvalidRequest):
+    """The encoder embeds no text."""
+
+    code, status = "unsupported_text", 422
+
+
+class InvalidModel(InvalidRequest):
+    """The encoder cannot be built: its checkpoint does not fit or is not safe to read."""
+
+    code, status = "invalid_model", 422
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -233,10 +251,22 @@ class UnknownClustering(NotFound):
     code, status = "unknown_clustering", 404
 
 
+class UnknownCluster(NotFound):
+    """No cluster of this label in the clustering."""
+
+    code, status = "unknown_cluster", 404
+
+
 class UnknownProjection(NotFound):
     """No projection of this name in the collection."""
 
     code, status = "unknown_projection", 404
+
+
+class UnknownTraining(NotFound):
+    """No trained model of this name in the collection."""
+
+    code, status = "unknown_training", 404
 
 
 class UnknownJob(NotFound):
@@ -257,6 +287,12 @@ class CollectionExists(Conflict):
     code, status = "collection_exists", 409
 
 
+class TrainingExists(Conflict):
+    """A model of this name was trained already; vectors may stand on it, so it is not replaced."""
+
+    code, status = "training_exists", 409
+
+
 class SpaceMismatch(Conflict):
     """A vector was made by another encoder, revision or preprocessing than the collection's."""
 
@@ -273,6 +309,12 @@ class JobNotFinished(Conflict):
     """The job's result is not there yet, or it can no longer be changed."""
 
     code, status = "job_not_finished", 409
+
+
+class WeightsMissing(Conflict):
+    """The encoder's weights are not on this machine and cannot be downloaded from there."""
+
+    code, status = "weights_missing", 409
 
 
 class Unavailable(LookalikeError):

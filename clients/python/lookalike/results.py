@@ -54,16 +54,24 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An encoder that is served; only embeddings of equal `space` compare."""
+    """An encoder: one that is `served`, or one that the service could be started with.
+
+    What is None is known only once it is loaded. Only embeddings of equal `space` compare.
+    """
 
     model: str
-    space: str
-    dim: int
-    input_size: list[int]
+    served: bool = False
+    loaded: bool = False
+    """In memory; else its first request loads it."""
+    default: bool = False
+    weights: Literal["installed", "offline", "download"] | None = None
+    """Come with the service, are on its machine, or are fetched on first use."""
+    space: str | None = None
+    dim: int | None = None
+    input_size: list[int] | None = None
     """Height and width of what the encoder sees, in pixels."""
-    text: bool
-    license: str
-    default: bool
+    text: bool | None = None
+    license: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +260,7 @@ class JobStatus:
     """A job as it was when last asked for."""
 
     id: str
-    kind: Literal["clustering", "projection"]
+    kind: Literal["clustering", "projection", "training"]
     collection: str
     state: JobState
     progress: Progress
@@ -274,11 +282,11 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster; `medoid` is the id of the image nearest to its centre."""
+    """One cluster; `medoid` is the id of the image nearest to its centre, None if it was deleted."""
 
     label: int
     size: int
-    medoid: str
+    medoid: str | None
     spread: float
     """Mean cosine distance of members to the centre."""
 
@@ -344,3 +352,50 @@ class Placements(Listing[Placement]):
 
     def _rows(self) -> list[Placement]:
         return self.items
+
+
+# -- trainings
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEpoch:
+    """One pass over what is trained on; `held_out_loss` is None for a head."""
+
+    epoch: int
+    training_loss: float
+    held_out_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedImage:
+    """An image that played no part in a training, and why."""
+
+    id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A trained model; `model` is its encoder spec.
+
+    `from_originals` counts the pictures that were read in full, the others being thumbnails; None for a head.
+    `measures` of an autoencoder: `mse` over held-out pictures, and `mse_of_mean_picture` to compare it with;
+    of a head: `recall_at_1` and `knn_accuracy` of held-out images, each `_before` and `_after`.
+    """
+
+    name: str
+    kind: Literal["autoencoder", "head"]
+    model: str
+    parameters: dict[str, Any]
+    points: int
+    from_originals: int | None
+    unused: int
+    unused_images: list[UnusedImage]
+    curve: list[TrainingEpoch]
+    best_epoch: int
+    stopped_early: bool
+    resumed_after: int
+    measures: dict[str, float]
+    created_at: str
+    seconds: float

@@ -50,6 +50,22 @@ def embed(
     )
 
 
+def embed_texts(
+    texts: str | Iterable[str], *, model: str | None = None
+) -> Call[results.Embeddings]:
+    """Embed texts, in order, into the space of an encoder that embeds text too.
+
+    Raises UnsupportedText naming encoders that can, UnknownModel, TooManyImages.
+    """
+    return Call(
+        "POST",
+        "/v1/embed",
+        record(results.Embeddings),
+        query=present(model=model),
+        json={"texts": [texts] if isinstance(texts, str) else list(texts)},
+    )
+
+
 @overload
 def explain(
     image: ImageInput,

@@ -23,6 +23,7 @@ def search(
     *,
     collection: CollectionOption,
     id: Annotated[str | None, typer.Option(help="Indexed image to search by instead.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words to search by instead.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many hits.")] = 10,
     offset: Annotated[int, typer.Option(help="Hits to skip.")] = 0,
     score_threshold: Annotated[
@@ -33,13 +34,14 @@ def search(
     api_key: ApiKey = None,
     json: Json = False,
 ) -> None:
-    """Show the images of a collection most like an image, best first; the score is the cosine."""
-    if (image is None) == (id is None):
-        raise typer.BadParameter("Give an image file or --id: exactly one of the two.")
+    """Show the images of a collection most like a query, best first; the score is the cosine."""
+    if sum(query is not None for query in (image, id, text)) != 1:
+        raise typer.BadParameter("Give an image file, --id or --text: exactly one of them.")
     with connect(url, api_key) as client:
         hits = client.collection(collection).search(
             image,
             id=id,
+            text=text,
             limit=limit,
             offset=offset,
             score_threshold=score_threshold,

@@ -11,6 +11,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silho
 
 from lookalike_service.analysis.points import Points
 
+_NO_DIRECTION = 1e-9
 SILHOUETTE_POINTS = 10_000
 """Up to so many clustered points the silhouette is exact; beyond, it is of so many drawn at random."""
 
@@ -41,10 +42,24 @@ def describe_clusters(points: Points, labels: NDArray[np.int64]) -> Iterator[Clu
         yield Cluster(label, len(rows), medoid, float(distances.mean()))
 
 
+def centroids(points: Points, labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The direction of each cluster's centre: float32 (clusters, dim), unit L2 norm, row i for label i.
+
+    `points`: float32 (n, dim); `labels`: int64 (n,). Zeros for members that cancel out.
+    """
+    rows = np.zeros((int(labels.max(initial=-1)) + 1, points.shape[1]), dtype=np.float32)
+    for label in range(len(rows)):
+        centre = points[labels == label].mean(axis=0, dtype=np.float64)
+        norm = np.linalg.norm(centre)
+        if norm >= _NO_DIRECTION:
+            rows[label] = centre / norm
+    return rows
+
+
 def _distances_to_centre(members: Points) -> NDArray[np.float64]:
     centre = members.mean(axis=0, dtype=np.float64)
     norm = np.linalg.norm(centre)
-    if norm < 1e-9:  # members that cancel out have no direction in common: all are orthogonal to it
+    if norm < _NO_DIRECTION:  # all are orthogonal to what members that cancel out have in common
         return np.ones(len(members))
     distances: NDArray[np.float64] = np.clip(1 - members @ (centre / norm), 0, 2)
     return distances

@@ -147,9 +147,13 @@ def _natural(name: str) -> tuple[str, int]:
 
 
 def _shown(text: str, most: int) -> str:
-    """The text cut to `most` characters, with no sign that starts a formula."""
-    cut = text if len(text) <= most else text[: most - 1] + "…"
-    return cut.replace("$", r"\$")
+    """The text on one line, cut to `most` characters, with nothing that matplotlib gives a meaning.
+
+    To it a $ starts a formula, and a name with a leading underscore is not for the legend.
+    """
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    cut = line if len(line) <= most else line[: most - 1] + "…"
+    return (" " if cut.startswith("_") else "") + cut.replace("$", r"\$")
 
 
 def _png(figure: Figure) -> bytes:

@@ -18,10 +18,12 @@ from lookalike_service.api import (
     health,
     images,
     jobs,
+    openai,
     openapi,
     problems,
     projections,
     search,
+    trainings,
 )
 from lookalike_service.api.context import Context
 from lookalike_service.api.metrics import Metrics
@@ -56,7 +58,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     app.state.metrics = metrics
     problems.install(app)
     for resource in (
-        health, embed, explain, collections, images, search, clusterings, projections, jobs
+        health, embed, openai, explain, collections, images, search, clusterings, projections, trainings, jobs
     ):  # fmt: skip
         app.include_router(resource.router)
     openapi.install(app)

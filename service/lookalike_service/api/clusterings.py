@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from lookalike_service.api.cluster_cards import card_out, draw_card
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.responses import choose, json_response
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
     InvalidParameters,
     InvalidRequest,
+    NotAcceptable,
+    Overloaded,
+    SpaceMismatch,
     StoreUnavailable,
+    UnknownCluster,
     UnknownClustering,
     UnknownCollection,
+    UnknownModel,
+    UnsupportedTarget,
 )
-from lookalike_service.schemas import ClusteringOut, ClusteringRequest, Clusterings, Job
+from lookalike_service.schemas import (
+    ClusterCard,
+    ClusteringOut,
+    ClusteringRequest,
+    Clusterings,
+    Job,
+    TargetOptions,
+)
 from lookalike_service.workflows import clustering as workflow
+from lookalike_service.workflows.cluster_cards import describe
 
 router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
 
@@ -64,6 +82,64 @@ async def list_clusterings(collection: str, context: Current) -> Clusterings:
 async def get(collection: str, name: str, context: Current) -> ClusteringOut:
     """Its parameters, clusters with sizes and medoids, and diagnostics."""
     return await asyncio.to_thread(workflow.get, context.store, collection, name)
+
+
+class CardQuery(BaseModel):
+    """How much of a cluster to show."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    exemplars: int = Field(6, ge=1, le=24, description="Typical members to show.")
+
+
+@router.get(
+    "/{name}/clusters/{label}",
+    response_class=Response,
+    responses=documented(
+        UnknownCollection,
+        UnknownClustering,
+        UnknownCluster,
+        InvalidField,
+        UnknownModel,
+        SpaceMismatch,
+        UnsupportedTarget,
+        Overloaded,
+        NotAcceptable,
+        StoreUnavailable,
+        ok={
+            200: {
+                "model": ClusterCard,
+                "description": "As JSON, or drawn from thumbnails with `Accept: image/png`.",
+                "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    ),
+    summary="What a cluster is about",
+)
+async def card(
+    request: Request,
+    collection: str,
+    name: str,
+    label: int,
+    *,
+    query: Annotated[CardQuery, Query()],
+    context: Current,
+) -> Response:
+    """Its medoid, its spread, and the members nearest to its centroid with maps of why here and not there.
+
+    The maps are of the target `cluster`, made from thumbnails unless an image was explained before.
+    """
+    kind = choose(request, ["application/json", "image/png"])
+    encoder = await context.encoder_of(None, collection)
+    explainer = context.explainer(encoder, "cluster", TargetOptions())
+    explainer.check()
+    found = await describe(
+        explainer, context.store, collection, name, label=label, count=query.exemplars
+    )
+    if kind == "image/png":
+        png = await draw_card(context, encoder, collection, name, found)
+        return Response(png, media_type=kind)
+    return json_response(card_out(encoder, collection, name, found))
 
 
 @router.delete(

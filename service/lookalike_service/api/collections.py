@@ -59,7 +59,7 @@ async def create(
 ) -> Response:
     """Create it, bound to the encoder's space; repeating the call is harmless."""
     request = body or CollectionRequest()
-    encoder = context.encoders.get(request.model)
+    encoder = await context.encoder(request.model)
     wanted = Collection(
         name=collection,
         space=encoder.info.space,

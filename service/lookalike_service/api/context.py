@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.errors import SpaceMismatch, UnknownModel
+from lookalike_service.encoders.served import ServedEncoders
+from lookalike_service.errors import InvalidField
 from lookalike_service.jobs.runner import JobRunner
+from lookalike_service.schemas import TargetOptions
 from lookalike_service.settings import Settings
 from lookalike_service.store.protocol import Collection, Store
 from lookalike_service.workflows.embedding import Embedder
-
-
-@dataclass(frozen=True)
-class Encoders:
-    """The encoders that are served."""
-
-    default: Encoder
-
-    def __iter__(self) -> Iterator[Encoder]:
-        yield self.default
-
-    def get(self, model: str | None) -> Encoder:
-        """The encoder of this spec, the default one for None. Raises UnknownModel."""
-        if model is None:
-            return self.default
-        served = {encoder.info.model: encoder for encoder in self}
-        if model not in served:
-            close = difflib.get_close_matches(model, served, n=3, cutoff=0.0)
-            raise UnknownModel(f"No encoder '{model}' is served here; served: {', '.join(close)}.")
-        return served[model]
-
-    def of(self, collection: Collection) -> Encoder:
-        """The encoder that makes a collection's vectors. Raises UnknownModel, SpaceMismatch."""
-        encoder = self.get(collection.space.model)
-        if encoder.info.space != collection.space:
-            raise SpaceMismatch(
-                f"Collection '{collection.name}' holds vectors of space {collection.space.id}, but "
-                f"'{encoder.info.model}' makes space {encoder.info.space.id} here: its weights, pooling "
-                "or preprocessing differ. Serve the former ones, or index into a new collection."
-            )
-        return encoder
+from lookalike_service.workflows.explaining import Explainer
+from lookalike_service.workflows.seen import SeenCache
 
 
 @dataclass(frozen=True)
@@ -54,11 +26,42 @@ class Context:
     """Everything a route needs."""
 
     settings: Settings
-    encoders: Encoders
+    encoders: ServedEncoders
     embedder: Embedder
     store: Store
     jobs: JobRunner
     metrics: Metrics
+    seen: SeenCache = field(default_factory=SeenCache)
+
+    async def encoder(self, model: str | None) -> Encoder:
+        """The encoder of a spec, the default one for None; the first call for it loads it.
+
+        Raises UnknownModel, InvalidModel, WeightsMissing.
+        """
+        return await asyncio.to_thread(self.encoders.get, model)
+
+    async def encoder_for(self, collection: Collection) -> Encoder:
+        """The encoder that makes a collection's vectors. Raises as `encoder`, and SpaceMismatch."""
+        return await asyncio.to_thread(self.encoders.of, collection.space)
+
+    async def encoder_of(self, model: str | None, collection: str | None) -> Encoder:
+        """The encoder of a collection, where one is named, else of a spec.
+
+        Raises UnknownModel, UnknownCollection, SpaceMismatch, and InvalidField where the two disagree.
+        """
+        if collection is None:
+            return await self.encoder(model)
+        found = await asyncio.to_thread(self.store.collection, collection)
+        if model not in (None, found.space.model):
+            raise InvalidField(
+                f"Collection '{collection}' is of encoder '{found.space.model}', not '{model}': leave "
+                "'model' out."
+            )
+        return await self.encoder_for(found)
+
+    def explainer(self, encoder: Encoder, target: str, options: TargetOptions) -> Explainer:
+        """Makes the maps of one target with one encoder, remembering what it sees."""
+        return Explainer(encoder, self.embedder, self.seen, target, options)
 
 
 def current(request: Request) -> Context:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from numpy.typing import NDArray
 
 from lookalike_service.api.bodies import (
     decode_base64,
@@ -19,9 +21,10 @@ from lookalike_service.api.bodies import (
     read_json,
 )
 from lookalike_service.api.context import Context, Current
-from lookalike_service.api.maps import map_out
+from lookalike_service.api.maps import TARGET_ERRORS, map_out
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import (
     BodyTooLarge,
     CorruptImage,
@@ -36,13 +39,15 @@ from lookalike_service.errors import (
     TooManyImages,
     TooManyPixels,
     TruncatedImage,
-    UnknownModel,
     UnsupportedImage,
     UnsupportedMediaType,
+    UnsupportedText,
 )
-from lookalike_service.explain.gradcam import self_map
-from lookalike_service.schemas import EmbedRequest, EmbedResponse
+from lookalike_service.schemas import EmbedRequest, EmbedResponse, Map, Target, TargetOptions
 from lookalike_service.workflows.embedding import Embedded
+from lookalike_service.workflows.explained_hits import Drawn, find_indexed
+from lookalike_service.workflows.explaining import Explainer
+from lookalike_service.workflows.targets import TARGETS, Question, check_options
 
 router = APIRouter(prefix="/v1", tags=["embedding"])
 
@@ -60,22 +65,22 @@ UPLOAD_ERRORS = (
 )  # fmt: skip
 
 
-class EmbedQuery(BaseModel):
-    """Which encoder, and whether to explain."""
-
-    model_config = ConfigDict(extra="forbid")
+class EmbedQuery(TargetOptions):
+    """Which encoder, and what to explain."""
 
     model: str | None = None
-    explain: Literal["none", "self"] = "none"
+    explain: Literal["none"] | Target = "none"
+    """Target of a map for each image; takes the options of `/v1/explain`, and judges nothing."""
 
 
 @router.post(
     "/embed",
-    summary="Embed images",
+    summary="Embed images and texts",
     response_class=Response,
     responses=documented(
         *UPLOAD_ERRORS,
-        UnknownModel,
+        *TARGET_ERRORS,
+        UnsupportedText,
         NotAcceptable,
         ok={
             200: {
@@ -100,31 +105,79 @@ class EmbedQuery(BaseModel):
 async def embed(
     request: Request, query: Annotated[EmbedQuery, Query()], context: Current
 ) -> Response:
-    """Embed each image; in a batch an image that fails carries its error and the others are served.
+    """Embed each image, and in JSON each text; an image that fails in a batch carries its error.
 
     A request of one image that fails is answered with that error.
     """
     kind = choose(request, ["application/json", "application/x-npy"])
-    encoder = context.encoders.get(query.model)
-    images = await _images(request, context)
-    results = await context.embedder.embed(encoder, images, features=query.explain == "self")
-    raise_if_alone(results)
+    encoder = await context.encoder_of(query.model, query.collection)
+    explain = None if query.explain == "none" else _explainer(context, encoder, query)
+    images, texts = await _inputs(request, context)
+    maps: list[Map | None] = [None] * len(images)
+    if explain is None:
+        results = await context.embedder.embed(encoder, images)
+    else:
+        results, maps = await _explained(context, explain, images)
+    if not texts:
+        raise_if_alone(results)
+    vectors = list(await context.embedder.embed_texts(encoder, texts)) if texts else []
     if kind == "application/x-npy":
-        return _as_npy(results)
-    items = [_item(i, result, query, context) for i, result in enumerate(results)]
+        return _as_npy(results, vectors)
+    pairs = zip(results, maps, strict=True)
+    items = [_item(i, *pair, context) for i, pair in enumerate(pairs)]
+    items += [{"index": len(images) + i, "embedding": v} for i, v in enumerate(vectors)]
     space = encoder.info.space
     return json_response(
         {"model": encoder.info.model, "space": space.id, "dim": space.dim, "items": items}
     )
 
 
-async def _images(request: Request, context: Context) -> list[bytes]:
+def _explainer(context: Context, encoder: Encoder, query: EmbedQuery) -> Explainer:
+    options = TargetOptions.model_validate(
+        query.model_dump(by_alias=True, exclude={"model", "explain"})
+    )
+    check_options(query.explain, encoder, options)
+    explainer = context.explainer(encoder, query.explain, options)
+    explainer.check()
+    return explainer
+
+
+async def _explained(
+    context: Context, explainer: Explainer, images: list[bytes]
+) -> tuple[list[Embedded | LookalikeError], list[Map | None]]:
+    """Each image's embedding and map."""
+    options, reference = explainer.options, None
+    if explainer.target == "similarity" and options.collection and options.id:
+        _, reference = await asyncio.to_thread(
+            find_indexed, context.store, options.collection, options.id
+        )
+    question = Question(explainer.encoder, context.store, options, reference)
+    found = await explainer.see(images)
+    good = [one for one in found if not isinstance(one, LookalikeError)]
+    aim = TARGETS[explainer.target].aim
+    seen = [one for _, one in good]
+    heatmaps = await explainer.draw(seen, [await aim(question, one) for one in seen])
+    drawn = (
+        map_out(Drawn(one, heatmap), explainer.encoder, embedded.image.width, embedded.image.height)
+        for (embedded, one), heatmap in zip(good, heatmaps, strict=True)
+    )
+    return (
+        [one if isinstance(one, LookalikeError) else one[0] for one in found],
+        [None if isinstance(one, LookalikeError) else next(drawn) for one in found],
+    )
+
+
+async def _inputs(request: Request, context: Context) -> tuple[list[bytes], list[str]]:
+    """The images, and of a JSON request the texts."""
     if media_type(request) != "application/json":
-        return [upload.data for upload in await read_images(request, context.settings)]
+        return [upload.data for upload in await read_images(request, context.settings)], []
     body = await read_json(request, EmbedRequest)
-    if len(body.images) > context.settings.max_images:
-        raise TooManyImages(f"At most {context.settings.max_images} images in one request.")
-    return [decode_base64(image.base64, i) for i, image in enumerate(body.images)]
+    count = len(body.images) + len(body.texts)
+    if count == 0:
+        raise MissingPart("Give at least one of 'images' and 'texts'.")
+    if count > context.settings.max_images:
+        raise TooManyImages(f"At most {context.settings.max_images} inputs in one request.")
+    return [decode_base64(image.base64, i) for i, image in enumerate(body.images)], body.texts
 
 
 def raise_if_alone(results: list[Embedded | LookalikeError]) -> None:
@@ -134,24 +187,23 @@ def raise_if_alone(results: list[Embedded | LookalikeError]) -> None:
 
 
 def _item(
-    index: int, result: Embedded | LookalikeError, query: EmbedQuery, context: Context
+    index: int, result: Embedded | LookalikeError, drawn: Map | None, context: Context
 ) -> dict[str, Any]:
     if isinstance(result, LookalikeError):
         context.metrics.errors.labels(result.code).inc()
         return {"index": index, "error": item_error(result).model_dump()}
     item: dict[str, Any] = {"index": index, "embedding": result.encoded.embedding}
-    if query.explain == "self" and result.encoded.features is not None:
-        encoder = context.encoders.get(query.model)
-        item["map"] = map_out(self_map(result.encoded.features), encoder, result.image).model_dump()
-    return item
+    return item if drawn is None else {**item, "map": drawn.model_dump()}
 
 
-def _as_npy(results: list[Embedded | LookalikeError]) -> Response:
+def _as_npy(
+    results: list[Embedded | LookalikeError], texts: Sequence[NDArray[np.float32]]
+) -> Response:
     for index, result in enumerate(results):
         if isinstance(result, LookalikeError):
             # An array has no place for an error, and a row of zeros would pass for an embedding.
             raise type(result)(f"Image {index}: {result.detail}", index=index)
     buffer = io.BytesIO()
     rows = [result.encoded.embedding for result in results if isinstance(result, Embedded)]
-    np.save(buffer, np.stack(rows), allow_pickle=False)
+    np.save(buffer, np.stack([*rows, *texts]), allow_pickle=False)
     return Response(buffer.getvalue(), media_type="application/x-npy")

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from lookalike_service import __version__
-from lookalike_service.api.context import Current
+from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
+from lookalike_service.encoders.availability import Available, available
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import LookalikeError, NotReady
 from lookalike_service.schemas import Info, Model, Models, Readiness
@@ -33,7 +34,7 @@ async def livez() -> Response:
 async def readyz(context: Current) -> Readiness:
     """Embed a canary image through the batch queue and ask the store; 503 if either fails."""
     encoder, store = await asyncio.gather(
-        context.embedder.canary(context.encoders.default, _CANARY_SECONDS),
+        context.embedder.canary(await context.encoder(None), _CANARY_SECONDS),
         asyncio.to_thread(_store_state, context),
     )
     if encoder != "ok" or store != "ok":
@@ -59,7 +60,7 @@ async def metrics(context: Current) -> Response:
 @router.get("/v1/info", response_model=Info, summary="What runs here")
 async def info(context: Current) -> Info:
     """Version, default encoder, device and store."""
-    encoder = context.encoders.default.info
+    encoder = (await context.encoder(None)).info
     return Info(
         version=__version__,
         model=encoder.model,
@@ -69,20 +70,48 @@ async def info(context: Current) -> Info:
     )
 
 
-@router.get("/v1/models", response_model=Models, summary="The encoders that are served")
+@router.get("/v1/models", response_model=Models, summary="The encoders that are served, and others")
 async def models(context: Current) -> Models:
-    """Every encoder with its dimension, input size and licence."""
-    return Models(models=[_model(encoder, context) for encoder in context.encoders])
+    """The encoders that this service offers, then those of the catalogue that it could be started with."""
+    rows = {found.row.spec: found for found in available(context.settings)}
+    served = [
+        _loaded(encoder, context) if encoder else _offered(spec, rows.get(spec), context)
+        for spec, encoder in context.encoders
+    ]
+    names = {model.model for model in served}
+    others = [_catalogued(found) for spec, found in rows.items() if spec not in names]
+    return Models(models=served + others)
 
 
-def _model(encoder: Encoder, context: Current) -> Model:
+def _loaded(encoder: Encoder, context: Context) -> Model:
     info = encoder.info
     return Model(
         model=info.model,
+        served=True,
+        loaded=True,
+        weights="installed",
         space=info.space.id,
         dim=info.space.dim,
         input_size=info.input_size,
         text=info.text,
         license=info.license,
-        default=encoder is context.encoders.default,
+        default=info.model == context.encoders.default,
+    )
+
+
+def _offered(spec: str, found: Available | None, context: Context) -> Model:
+    """An encoder that loads on first use; what is not in the catalogue is known only then."""
+    known = _catalogued(found) if found else Model(model=spec)
+    return known.model_copy(update={"served": True, "default": spec == context.encoders.default})
+
+
+def _catalogued(found: Available) -> Model:
+    row = found.row
+    return Model(
+        model=row.spec,
+        weights=found.state,
+        dim=row.dim,
+        input_size=row.size,
+        text=row.text,
+        license=row.license,
     )

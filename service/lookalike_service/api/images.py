@@ -95,7 +95,7 @@ async def index(collection: str, request: Request, context: Current) -> Response
     that fails is answered with that error.
     """
     found = await asyncio.to_thread(context.store.collection, collection)
-    encoder = context.encoders.of(found)
+    encoder = await context.encoder_for(found)
     new = await _new_images(request, context)
     outcomes = await ingest(context.store, context.embedder, encoder, found, new)
     if len(outcomes) == 1 and isinstance(outcomes[0], LookalikeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
 from lookalike_service.errors import InvalidField, JobNotFinished, StoreUnavailable, UnknownJob
+from lookalike_service.jobs.records import FINISHED
 from lookalike_service.schemas import Job, Jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _POLL_SECONDS = 0.25
-FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class JobsQuery(BaseModel):
@@ -93,4 +94,5 @@ async def _stream(job: Job, request: Request, context: Context) -> AsyncIterator
         if job.state in FINISHED or await request.is_disconnected():
             return
         await asyncio.sleep(_POLL_SECONDS)
-        job = await asyncio.to_thread(context.jobs.get, job.id)
+        with suppress(StoreUnavailable):  # the answer has begun; the store may come back
+            job = await asyncio.to_thread(context.jobs.get, job.id)

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.explain.gradcam import Heatmap
-from lookalike_service.schemas import Map, Region
-from lookalike_service.workflows.embedding import Decoded
+from lookalike_service.errors import (
+    InvalidVector,
+    SpaceMismatch,
+    StoreUnavailable,
+    UnknownCluster,
+    UnknownClustering,
+    UnknownCollection,
+    UnknownImage,
+    UnknownModel,
+    UnknownProjection,
+    UnsupportedTarget,
+    WrongDimension,
+)
+from lookalike_service.schemas import Faithfulness, Map, Region
+from lookalike_service.workflows.explained_hits import Drawn
+
+TARGET_ERRORS = (
+    UnsupportedTarget, UnknownModel, UnknownCollection, UnknownImage, UnknownClustering, UnknownCluster,
+    UnknownProjection, SpaceMismatch, WrongDimension, InvalidVector, StoreUnavailable,
+)  # fmt: skip
+"""What a call with a target may answer."""
 
 
-def map_out(heatmap: Heatmap, encoder: Encoder, image: Decoded) -> Map:
-    """A heat map with the part of the image it covers."""
-    region = encoder.region(image.width, image.height)
+def map_out(drawn: Drawn, encoder: Encoder, width: int, height: int) -> Map:
+    """A map with the part it covers of the upright image, `width` × `height`."""
+    region, heatmap, judged = encoder.region(width, height), drawn.heatmap, drawn.faithfulness
     return Map(
         grid=heatmap.grid.tolist(),
         region=Region(left=region.left, top=region.top, width=region.width, height=region.height),
-        image_width=image.width,
-        image_height=image.height,
+        image_width=width,
+        image_height=height,
         peak=heatmap.peak,
         empty=heatmap.empty,
+        made_from=drawn.seen.made_from,
+        faithfulness=None if judged is None else Faithfulness(**asdict(judged)),
     )
+
+
+def stored_map(drawn: Drawn, encoder: Encoder, payload: Mapping[str, Any]) -> Map:
+    """The map of a stored image, whose payload knows its size."""
+    return map_out(drawn, encoder, payload["width"], payload["height"])

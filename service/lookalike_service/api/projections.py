@@ -135,7 +135,12 @@ async def delete(collection: str, name: str, context: Current) -> None:
     "/{name}/transform",
     response_model=TransformResponse,
     responses=documented(
-        *UPLOAD_ERRORS, UnknownCollection, UnknownProjection, SpaceMismatch, StoreUnavailable
+        *UPLOAD_ERRORS,
+        UnknownCollection,
+        UnknownProjection,
+        SpaceMismatch,
+        InvalidParameters,
+        StoreUnavailable,
     ),
     openapi_extra={
         "requestBody": {
@@ -154,7 +159,7 @@ async def transform(
     await asyncio.to_thread(workflow.get, context.store, collection, name)
     uploads = await read_images(request, context.settings)
     results = await context.embedder.embed(
-        context.encoders.of(found), [upload.data for upload in uploads]
+        await context.encoder_for(found), [upload.data for upload in uploads]
     )
     raise_if_alone(results)
     places = await _places(context, collection, name, results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,12 @@ from lookalike_service.encoders.protocol import Encoder, Pixels
 from lookalike_service.errors import EncoderFailed, LookalikeError
 
 log = structlog.get_logger(__name__)
+
+MAX_BATCH_PIXELS = 32 * 512 * 512
+"""Pixels in one pass: activations grow with them, and 32 images of 224 × 224 are a fifth of it."""
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""What torch's allocators say, in RuntimeErrors of no class of their own on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +51,58 @@ Outcome = EncodedItem | LookalikeError
 def encode_items(items: Sequence[EncodeItem]) -> list[Outcome]:
     """Encode a mixed batch, grouped by encoder; as many outcomes as items, in their order.
 
-    Never raises for the model's sake: if a pass fails, its items are tried one by one, and those that
-    fail again come back as EncoderFailed values.
+    A pass holds at most MAX_BATCH_PIXELS. Never raises for the model's sake: a pass that runs out of memory
+    is halved; if one fails otherwise, its items are tried one by one. Those that fail alone come back as
+    EncoderFailed values.
     """
     outcomes: list[Outcome | None] = [None] * len(items)
     for encoder in {id(item.encoder): item.encoder for item in items}.values():
         places = [i for i, item in enumerate(items) if item.encoder is encoder]
-        for place, outcome in zip(places, _encode_group([items[i] for i in places]), strict=True):
-            outcomes[place] = outcome
+        for part in _passes(places, encoder):
+            for place, outcome in zip(part, _encode_group([items[i] for i in part]), strict=True):
+                outcomes[place] = outcome
     return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _passes(places: list[int], encoder: Encoder) -> Iterator[list[int]]:
+    """Places cut into parts that fit the pixel budget."""
+    height, width = encoder.info.input_size
+    size = max(1, MAX_BATCH_PIXELS // (height * width))
+    for start in range(0, len(places), size):
+        yield places[start : start + size]
 
 
 def _encode_group(items: Sequence[EncodeItem]) -> list[Outcome]:
     try:
         return _encode_together(items)
     except Exception as error:  # a model may raise anything; the batch must survive it
-        if len(items) == 1:
-            log.exception("encoder failed", model=items[0].encoder.info.model)
-            return [EncoderFailed(f"The encoder failed on this image: {type(error).__name__}.")]
-        log.warning("batch failed, trying its items alone", size=len(items), error=repr(error))
-        return [outcome for item in items for outcome in _encode_group([item])]
+        failure = error
+    # Outside the handler, whose traceback would keep the failed pass's memory from being used again.
+    if len(items) == 1:
+        return [_failed(items[0].encoder, failure)]
+    size = (len(items) + 1) // 2 if _is_out_of_memory(failure) else 1
+    log.warning(
+        "batch failed, trying smaller ones", size=len(items), smaller=size, error=repr(failure)
+    )
+    del failure
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    return [outcome for part in parts for outcome in _encode_group(part)]
+
+
+def _failed(encoder: Encoder, failure: Exception) -> EncoderFailed:
+    log.error("encoder failed", model=encoder.info.model, exc_info=failure)
+    if _is_out_of_memory(failure):
+        height, width = encoder.info.input_size
+        return EncoderFailed(
+            f"There is not memory enough to encode one image of {width} × {height} pixels."
+        )
+    return EncoderFailed(f"The encoder failed on this image: {type(failure).__name__}.")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(w in str(error).lower() for w in _OUT_OF_MEMORY)
 
 
 def _encode_together(items: Sequence[EncodeItem]) -> list[Outcome]:

@@ -11,13 +11,16 @@ from PIL import Image as Pillow
 
 from lookalike_service.images import Pixels, Region
 
+_MOST_RESIZED = 4
+"""Times as many pixels as are kept: when a whole picture resized has more, only the crop is resized."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """Resize the shorter side to `size / crop`, take the centre `size` × `size`, then normalise.
 
-    The geometry is torchvision's `Resize` then `CenterCrop`, with their roundings, but what the crop drops
-    is never computed. `mean` and `std` are per channel, for samples in [0, 1].
+    The geometry is torchvision's `Resize` then `CenterCrop`, with their roundings. `mean` and `std` are per
+    channel, for samples in [0, 1].
     """
 
     size: int
@@ -40,8 +43,30 @@ class Preprocessing:
         top, crop_height = self._span(height, resized_height)
         return Region(left, top, crop_width, crop_height)
 
+    @property
+    def decode_shorter(self) -> int:
+        """How long the shorter side of a decoded image must be, at least, for the full image's embedding.
+
+        Twice what it is resized to: coarser decoding was seen below cosine 0.999.
+        """
+        return 2 * self._shorter
+
     def apply(self, rgb: Pixels) -> Pixels:
         """Resize and crop RGB uint8 (height, width, 3) to uint8 (size, size, 3)."""
+        height, width, _ = rgb.shape
+        resized_width, resized_height = self._resized(width, height)
+        if resized_width * resized_height > _MOST_RESIZED * self.size**2:
+            return self._resize_crop(rgb)
+        if self._columns_first(width, height):
+            turned = resize(rgb.swapaxes(0, 1), resized_width, resized_height, self.interpolation)
+            resized = turned.swapaxes(0, 1)
+        else:
+            resized = resize(rgb, resized_height, resized_width, self.interpolation)
+        top, left = (round((side - self.size) / 2) for side in resized.shape[:2])
+        return np.ascontiguousarray(resized[top : top + self.size, left : left + self.size])
+
+    def _resize_crop(self, rgb: Pixels) -> Pixels:
+        """`apply` for pictures so long that what the crop drops would cost the most: by Pillow, which can."""
         height, width, _ = rgb.shape
         image, region = Pillow.fromarray(rgb), self.region(width, height)
         if self._columns_first(width, height):
@@ -82,6 +107,23 @@ class Preprocessing:
     @property
     def _resampling(self) -> Pillow.Resampling:
         return Pillow.Resampling[self.interpolation.upper()]
+
+
+def resize(
+    rgb: Pixels, height: int, width: int, interpolation: Literal["bicubic", "bilinear"]
+) -> Pixels:
+    """Resize RGB uint8 (any height, any width, 3) with antialiasing, rows first, as Pillow does.
+
+    Torch's vectorised code, 2 to 10 times as fast; the contract tests hold it to Pillow.
+    """
+    import torch  # noqa: PLC0415 - slow; whoever preprocesses for a network has it loaded
+
+    channels_last = torch.tensor(rgb).permute(2, 0, 1)[None]
+    resized = torch.nn.functional.interpolate(
+        channels_last, (height, width), mode=interpolation, antialias=True
+    )
+    array: Pixels = resized[0].permute(1, 2, 0).numpy()
+    return array
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,13 @@ __all__ = ["Encoded", "Encoder", "EncoderInfo", "Pixels", "Region"]
 
 @dataclass(frozen=True, slots=True)
 class EncoderInfo:
-    """What is known of an encoder before any image."""
+    """What is known of an encoder before any image.
+
+    `closed_form`: whether the embedding, before normalisation, is the average of `Encoded.features` over
+    their positions; only then does the closed form of Grad-CAM hold.
+    `grid`: rows and columns of the features; None for an encoder whose features have no place in the image.
+    `memory_bytes`: of its weights while it is loaded.
+    """
 
     model: str
     space: Space
@@ -25,6 +32,9 @@ class EncoderInfo:
     license: str
     device: str
     dtype: str
+    closed_form: bool
+    grid: tuple[int, int] | None
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,8 @@ class Encoded:
 
     `embeddings`: float32 (n, dim), unit L2 norm (zeros for an image whose features are all zero).
     `norms`: float32 (n,), the L2 norm before normalisation.
-    `features`: float32 (n, K, h, w), the maps whose average pool is the unnormalised embedding;
-    None unless asked for.
+    `features`: float32 (n, K, h, w), the maps that the embedding is pooled from, by plain averaging where
+    the encoder's `closed_form` says so; None unless asked for.
     """
 
     embeddings: NDArray[np.float32]
@@ -54,4 +64,14 @@ class Encoder(Protocol):
         """The part of an image of this size that survives `preprocess`."""
 
     def encode(self, pixels: Pixels, *, features: bool = False) -> Encoded:
-        """Embed uint8 (n, height, width, 3), RGB, of the input size."""
+        """Embed uint8 (n, height, width, 3), RGB, of the input size.
+
+        Raises ValueError for pixels of another shape or type, UnsupportedTarget for features of an encoder
+        without a `grid`.
+        """
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts into the same space: float32 (n, dim), unit L2 norm.
+
+        Raises UnsupportedText, naming encoders that can, where `info.text` is false.
+        """

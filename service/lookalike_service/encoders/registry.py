@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Mapping
+from typing import Any
 
-from lookalike_service.encoders.catalog import CATALOG
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.errors import UnknownModel
+from lookalike_service.encoders.spec import EncoderSpec
 from lookalike_service.settings import Settings
 
 
-def load_encoder(spec: str, settings: Settings) -> Encoder:  # noqa: ARG001 - no row needs a setting
-    """Load the encoder of a spec such as `timm:tf_efficientnet_lite0`; takes about a second.
+def load_encoder(spec: EncoderSpec | str | Mapping[str, Any], settings: Settings) -> Encoder:
+    """Load the encoder of a spec, in any of its forms; takes seconds, or as long as a download.
 
-    Raises UnknownModel, with the closest specs, and WeightsError when the weights are missing or unfit.
+    Raises UnknownModel, with the closest names, InvalidField, InvalidModel for weights that are unfit or
+    unsafe, WeightsMissing, with what to do about it.
     """
-    entries = {entry.spec: entry for entry in CATALOG}
-    if spec in entries:
-        from lookalike_service.encoders.timm_encoder import TimmEncoder  # noqa: PLC0415 - torch is slow
+    parsed = spec if isinstance(spec, EncoderSpec) else EncoderSpec.parse(spec)
+    # Imported late: torch, timm and open_clip take seconds each.
+    match parsed.provider:
+        case "pixels":
+            from lookalike_service.encoders.pixels import PixelEncoder  # noqa: PLC0415
 
-        return TimmEncoder(entries[spec])
-    close = get_close_matches(spec, entries, cutoff=0.4)
-    known = f"Closest: {', '.join(close)}." if close else f"Known: {', '.join(entries)}."
-    raise UnknownModel(f"There is no encoder '{spec}'. {known}")
+            return PixelEncoder(parsed)
+        case "head":
+            from lookalike_service.encoders.head import load_head  # noqa: PLC0415
+
+            return load_head(parsed, lambda base: load_encoder(base, settings))
+        case "timm":
+            from lookalike_service.encoders.timm_provider import timm_parts as parts  # noqa: PLC0415
+        case "open_clip":
+            from lookalike_service.encoders.open_clip_provider import (  # noqa: PLC0415
+                open_clip_parts as parts,
+            )
+        case "autoencoder":
+            from lookalike_service.encoders.autoencoder import (  # noqa: PLC0415
+                autoencoder_parts as parts,
+            )
+    from lookalike_service.encoders.torch_encoder import TorchEncoder  # noqa: PLC0415
+
+    return TorchEncoder(parts(parsed))

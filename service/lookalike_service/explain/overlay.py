@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,38 +13,42 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from lookalike_service.explain.gradcam import Heatmap
+from lookalike_service.explain.heatmap import Heatmap
 from lookalike_service.images import Pixels, Region
 
 _LONG_SIDE = (384, 768)
 """Smaller pictures are drawn at the first, larger ones at the second, in pixels of the longer side."""
 
 _PAPER, _INK, _MARGIN, _FONT_SIZE = (255, 255, 255), (40, 40, 40), 14, 15
+_WIDEST_CAPTION = 384
 _BAR_WIDTH, _LEGEND_HEIGHT = 16, 96
 
 
-def overlay(rgb: Pixels, heatmap: Heatmap, region: Region) -> bytes:
-    """A PNG of a picture under its heat map, with a colour bar.
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A picture, its map, and the part of the picture that the map covers.
 
-    `rgb`: uint8 (height, width, 3), upright. `region`: the part of it that the map covers, outlined;
-    what lies outside was not seen by the encoder and is drawn dim and grey. The aspect is kept.
+    `rgb`: uint8 (height, width, 3), upright. What lies outside `region` was not seen by the encoder: it is
+    drawn dim and grey, and the region is outlined.
     """
-    return _png(_with_legend([blend(rgb, heatmap, region)], [_caption("", heatmap)]))
+
+    rgb: Pixels
+    heatmap: Heatmap
+    region: Region
+    caption: str = ""
 
 
-def side_by_side(
-    panels: Sequence[tuple[Pixels, Heatmap, Region]], captions: Sequence[str]
-) -> bytes:
-    """A PNG of several pictures under their heat maps, in a row, with captions and a colour bar.
+def sheet(panels: Sequence[Panel], *, title: str = "", columns: int = 3) -> bytes:
+    """A PNG of pictures under their heat maps, row by row, with captions and a colour bar.
 
-    Raises ValueError unless there is one caption for each of at least one panel.
+    Aspects are kept. A map that is empty says so in its caption. Raises ValueError for no columns.
     """
-    if not panels or len(panels) != len(captions):
-        raise ValueError(f"{len(panels)} panels and {len(captions)} captions; give one for each.")
-    texts = [
-        _caption(text, heatmap) for (_, heatmap, _), text in zip(panels, captions, strict=True)
-    ]
-    return _png(_with_legend([blend(*panel) for panel in panels], texts))
+    if columns < 1:
+        raise ValueError(f"A sheet of {columns} columns; at least 1.")
+    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    drawn = [_row(row) for row in rows]
+    legend = _legend(max(_LEGEND_HEIGHT, drawn[0].height if drawn else 0))
+    return _png(_stacked(drawn, legend, title))
 
 
 def blend(rgb: Pixels, heatmap: Heatmap, region: Region) -> Pixels:
@@ -93,35 +98,64 @@ def _colours() -> NDArray[np.float32]:
     return (255 * table).astype(np.float32)
 
 
-def _caption(text: str, heatmap: Heatmap) -> str:
-    notes = [text, "nothing in the picture speaks for it" if heatmap.empty else ""]
+def _caption(panel: Panel) -> str:
+    notes = [panel.caption, "nothing in the picture speaks for it" if panel.heatmap.empty else ""]
     return ": ".join(note for note in notes if note)
 
 
-def _with_legend(panels: Sequence[Pixels], captions: Sequence[str]) -> Pillow.Image:
-    height = max(_LEGEND_HEIGHT, *(panel.shape[0] for panel in panels))
-    parts = [
-        _panel(Pillow.fromarray(panel), caption, height, captioned=any(captions))
-        for panel, caption in zip(panels, captions, strict=True)
+def _row(panels: Sequence[Panel]) -> Pillow.Image:
+    """Pictures side by side, centred on a line, with a line of captions where there are any."""
+    pictures = [Pillow.fromarray(blend(p.rgb, p.heatmap, p.region)) for p in panels]
+    captions = [_caption(panel) for panel in panels]
+    height = max(picture.height for picture in pictures)
+    cells = [
+        _cell(picture, caption, height, captioned=any(captions))
+        for picture, caption in zip(pictures, captions, strict=True)
     ]
-    parts.append(_legend(height))
-    width = sum(part.width + _MARGIN for part in parts) + _MARGIN
-    sheet = Pillow.new("RGB", (width, parts[0].height + 2 * _MARGIN), _PAPER)
-    left = _MARGIN
-    for part in parts:
-        sheet.paste(part, (left, _MARGIN))
-        left += part.width + _MARGIN
-    return sheet
+    row = Pillow.new("RGB", (sum(c.width + _MARGIN for c in cells), cells[0].height), _PAPER)
+    left = 0
+    for cell in cells:
+        row.paste(cell, (left, 0))
+        left += cell.width + _MARGIN
+    return row
 
 
-def _panel(picture: Pillow.Image, caption: str, height: int, *, captioned: bool) -> Pillow.Image:
-    """A picture in a cell of this height, its caption below where the row has captions."""
+def _cell(picture: Pillow.Image, caption: str, height: int, *, captioned: bool) -> Pillow.Image:
     font = ImageFont.load_default(_FONT_SIZE)
-    width = max(picture.width, round(font.getlength(caption)))
+    text = _cut(caption, max(picture.width, _WIDEST_CAPTION))
+    width = max(picture.width, round(font.getlength(text)))
     cell = Pillow.new("RGB", (width, height + captioned * (_FONT_SIZE + _MARGIN)), _PAPER)
     cell.paste(picture, (0, (height - picture.height) // 2))
-    ImageDraw.Draw(cell).text((0, height + _MARGIN // 2), caption, fill=_INK, font=font)
+    ImageDraw.Draw(cell).text((0, height + _MARGIN // 2), text, fill=_INK, font=font)
     return cell
+
+
+def _cut(text: str, width: int) -> str:
+    """The text on one line of this many pixels at most."""
+    font = ImageFont.load_default(_FONT_SIZE)
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    if font.getlength(line) <= width:
+        return line
+    while line and font.getlength(line + "…") > width:
+        line = line[:-1]
+    return line + "…"
+
+
+def _stacked(rows: Sequence[Pillow.Image], legend: Pillow.Image, title: str) -> Pillow.Image:
+    """Rows below each other under a title, the legend to the right of the first."""
+    font = ImageFont.load_default(_FONT_SIZE + 2)
+    top = _MARGIN + (_FONT_SIZE + _MARGIN if title else 0)
+    wide = max(
+        [row.width for row in rows] + [round(font.getlength(title)) + _MARGIN - legend.width]
+    )
+    tall = max(sum(row.height + _MARGIN for row in rows), legend.height + _MARGIN)
+    canvas = Pillow.new("RGB", (_MARGIN + wide + legend.width + _MARGIN, top + tall), _PAPER)
+    ImageDraw.Draw(canvas).text((_MARGIN, _MARGIN), title, fill=_INK, font=font)
+    canvas.paste(legend, (_MARGIN + wide, top))
+    for row in rows:
+        canvas.paste(row, (_MARGIN, top))
+        top += row.height + _MARGIN
+    return canvas
 
 
 def _legend(height: int) -> Pillow.Image:

@@ -1,20 +1,23 @@
-"""Durable jobs: records in the store, run one at a time, gone on with after a crash.
+"""Durable jobs: kept in the store, run one at a time, gone on with after a crash.
 
 A job is only its kind, collection and parameters, so one that a dead process left behind is simply run
-again from the start. Each record carries its owner and a heartbeat: where several replicas share a Qdrant
-server, a job is taken over only when its owner has been silent for a while.
+again from the start. Replicas that share a Qdrant server share its jobs. The store cannot compare and
+set; what keeps replicas apart is one rule: a runner writes the end of a job only while the record says
+that it runs and is the runner's own, and stops working on it as soon as it does not (it was cancelled,
+or its owner was silent for so long that another took it over). Two that begin a job in the same instant
+thus waste work until the next heartbeat, and do no harm.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,25 +25,29 @@ from typing import Any
 import structlog
 from numpy.typing import NDArray
 
+from lookalike_service.analysis.progress import Progress
 from lookalike_service.errors import (
     Internal,
     JobNotFinished,
     LookalikeError,
-    UnknownJob,
+    StoreUnavailable,
 )
-from lookalike_service.jobs.worker import Cancelled, Progress, Worker
+from lookalike_service.jobs.pulse import Pulse
+from lookalike_service.jobs.records import FINISHED, Record, Records
+from lookalike_service.jobs.worker import Cancelled, Worker
 from lookalike_service.schemas import ItemError, Job
 from lookalike_service.schemas import Progress as ProgressOut
-from lookalike_service.settings import Settings
+from lookalike_service.settings import Settings, get_settings
 from lookalike_service.store.protocol import Store
 
 log = structlog.get_logger(__name__)
 
-KIND = "job"
-FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 KEPT = 1000
 """Finished jobs that are kept; the oldest beyond are forgotten."""
-_WRITE_SECONDS, _HEARTBEAT_SECONDS, _ABANDONED_SECONDS = 0.5, 5.0, 60.0
+MOST_STARTS = 5
+"""A job that was begun so often and never ended (say, because it kills the service) has failed."""
+_IDLE_SECONDS = 5.0
+_ABANDONED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,11 @@ class Task:
     """Call with (stage, done, total); raises Cancelled when the job is to stop."""
     compute: Callable[[str, dict[str, Any]], tuple[dict[str, NDArray[Any]], dict[str, Any]]]
     """Run `module:name` with parameters on the arrays of `folder`, in the computing process."""
+    settings: Settings = field(default_factory=get_settings)
 
 
 Workflow = Callable[[Task], dict[str, Any]]
-"""Does a job's work and returns its result. Raises LookalikeError, or Cancelled."""
+"""Does a job's work and returns its result, JSON. Raises LookalikeError, or Cancelled."""
 
 
 class JobRunner:
@@ -67,12 +75,15 @@ class JobRunner:
 
     def __init__(self, store: Store, kinds: Mapping[str, Workflow], settings: Settings) -> None:
         self._store = store
+        self._records = Records(store)
         self._kinds = kinds
+        self._settings = settings
         self._worker = Worker(settings.job_threads)
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._wake, self._stopping = threading.Event(), threading.Event()
+        self._lock = threading.Lock()
+        """Held while a record changes its state, and for `_running`."""
         self._running: tuple[str, threading.Event] | None = None
-        self._lock = threading.RLock()
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -101,28 +112,29 @@ class JobRunner:
             parameters=dict(parameters),
             created_at=_now(),
         )
-        self._write(job)
+        self._records.put(job)
         self._wake.set()
         return job
 
     def get(self, id: str) -> Job:
         """One job. Raises UnknownJob."""
-        return Job.model_validate(self._document(id)["job"])
+        return self._records.get(id).job
 
     def recent(self, collection: str | None = None, limit: int = 100) -> list[Job]:
         """Jobs, newest first."""
-        jobs = [job for job, _ in self._all() if collection in (None, job.collection)]
-        return jobs[:limit]
+        jobs = [record.job for record in self._records.all()]
+        return [job for job in jobs if collection in (None, job.collection)][:limit]
 
     def cancel(self, id: str) -> Job:
-        """Ask a job to stop; the record says so at once. Raises UnknownJob, JobNotFinished if it ended."""
+        """Stop a job; the record says so at once. Raises UnknownJob, JobNotFinished if it ended."""
         with self._lock:
-            document = self._document(id)
-            job = Job.model_validate(document["job"])
-            if job.state in FINISHED:
-                raise JobNotFinished(f"Job '{id}' has {job.state} already; it cannot be cancelled.")
-            cancelled = job.model_copy(update={"state": "cancelled", "finished_at": _now()})
-            self._write(cancelled, owner=document.get("owner"))
+            record = self._records.get(id)
+            if record.job.state in FINISHED:
+                raise JobNotFinished(
+                    f"Job '{id}' has {record.job.state} already; it cannot be cancelled."
+                )
+            cancelled = record.job.model_copy(update={"state": "cancelled", "finished_at": _now()})
+            self._records.put(cancelled, record.owner, record.starts)
             if self._running and self._running[0] == id:
                 self._running[1].set()
             return cancelled
@@ -132,148 +144,132 @@ class JobRunner:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             try:
-                job = self._next()
-                if job is not None:
-                    self._run(job)
+                if self._run_next():
                     continue
-            except LookalikeError as error:  # the store is away: what ran is run again
+            except StoreUnavailable as error:  # what ran is still ours, and is run again
                 log.warning("jobs wait for the store", error=error.detail)
-                self._running = None
-            self._wake.wait(_HEARTBEAT_SECONDS)
+            except Exception:  # without this thread no job would ever run again
+                log.exception("jobs stumbled, and go on")
+            self._wake.wait(_IDLE_SECONDS)
             self._wake.clear()
 
-    def _next(self) -> Job | None:
-        """The oldest job that waits, or was left behind by a process that died."""
-        for job, document in reversed(self._all()):
-            if job.state == "queued" or (job.state == "running" and self._abandoned(document)):
-                return job
-        return None
+    def _run_next(self) -> bool:
+        """Run the oldest job that nobody works on; False if there is none."""
+        records = self._records.all()
+        self._forget_old(records)
+        for record in reversed(records):
+            if self._free(record):
+                self._run(record.job.id)
+                return True
+        return False
 
-    def _abandoned(self, document: Mapping[str, Any]) -> bool:
-        if document.get("owner") == self._owner:  # asked only while nothing runs here
+    def _free(self, record: Record) -> bool:
+        """Whether a job waits, or was left behind. Asked only while nothing runs here."""
+        if record.job.state != "running":
+            return record.job.state == "queued"
+        # An embedded store admits one process, so whoever else owned the job is dead.
+        if record.owner == self._owner or self._store.kind == "embedded":
             return True
-        # One process owns an embedded store, so any other owner is dead.
-        silent = time.time() - float(document.get("heartbeat", 0))
-        return self._store.kind == "embedded" or silent > _ABANDONED_SECONDS
+        return time.time() - record.beat > _ABANDONED_SECONDS
 
-    def _run(self, job: Job) -> None:
+    def _run(self, id: str) -> None:
         cancel = threading.Event()
-        with self._lock:
-            if self.get(job.id).state == "cancelled":
-                return
-            self._running = (job.id, cancel)
-            job = job.model_copy(update={"state": "running", "started_at": _now()})
-            self._write(job)
-        if self._stopping.is_set():
-            cancel.set()
-        log.info("job started", id=job.id, kind=job.kind, collection=job.collection)
-        with self._beating(job.id, cancel):
-            ended = self._outcome(job, cancel)
-        with self._lock:
-            self._running = None
-            if self._stored_state(job.id) != "cancelled":
-                self._write(ended)
-        log.info("job ended", id=job.id, state=ended.state)
-        self._forget_old()
-
-    def _outcome(self, job: Job, cancel: threading.Event) -> Job:
+        job = self._claim(id, cancel)
+        if job is None:
+            return
+        log.info("job started", id=id, kind=job.kind, collection=job.collection)
         try:
-            with tempfile.TemporaryDirectory(prefix="lookalike-job-") as folder:
-                result = self._kinds[job.kind](self._task(job, Path(folder), cancel))
-        except Cancelled:
-            waiting = ProgressOut(stage="queued again: the service stopped", done=0, total=None)
-            return job.model_copy(update={"state": "queued", "progress": waiting})
-        except LookalikeError as error:
-            return _failed(job, error)
-        except Exception as error:  # one job's fault must not end the thread
-            log.exception("job failed", id=job.id)
-            return _failed(job, Internal(f"The job failed: {type(error).__name__}: {error}"))
-        done = ProgressOut(stage="done", done=1, total=1)
-        return job.model_copy(
-            update={"state": "succeeded", "result": result, "progress": done, "finished_at": _now()}
-        )
+            with Pulse(self._records, id, self._is_mine, cancel) as pulse:
+                ended = self._work(job, pulse.progress, cancel)
+            state = self._end(id, ended)
+        finally:
+            with self._lock:
+                self._running = None
+        log.info("job ended", id=id, state=state)
 
-    def _task(self, job: Job, folder: Path, cancel: threading.Event) -> Task:
-        progress = self._progress(job, cancel)
+    def _claim(self, id: str, cancel: threading.Event) -> Job | None:
+        """The job, now running and ours; None if it is not to be run after all."""
+        with self._lock:
+            record = self._records.get(id)
+            if self._stopping.is_set() or not self._free(record):
+                return None
+            if record.starts >= MOST_STARTS:
+                error = Internal(
+                    f"The job was begun {record.starts} times and never came to an end: the "
+                    "service died, or the store stopped answering, each time. Its log may tell why."
+                )
+                self._records.put(record.job.model_copy(update=_failure(error)))
+                return None
+            # The pulse first: without one, others would take the job for abandoned.
+            self._records.beat(id, ProgressOut(stage="starting", done=0))
+            job = record.job.model_copy(update={"state": "running", "started_at": _now()})
+            self._records.put(job, self._owner, record.starts + 1)
+            self._running = (id, cancel)
+            return job
+
+    def _is_mine(self, record: Record) -> bool:
+        return record.job.state == "running" and record.owner == self._owner
+
+    def _work(self, job: Job, progress: Progress, cancel: threading.Event) -> dict[str, Any]:
+        """Do the job; what then changes in its record. Raises StoreUnavailable."""
 
         def compute(
             function: str, parameters: dict[str, Any]
         ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-            return self._worker.compute(function, folder, parameters, progress, cancel)
+            return self._worker.compute(function, task.folder, parameters, progress, cancel)
 
-        return Task(self._store, job.collection, job.parameters, folder, progress, compute)
-
-    def _progress(self, job: Job, cancel: threading.Event) -> Progress:
-        written, shown = 0.0, ""
-
-        def progress(stage: str, done: int, total: int | None) -> None:
-            nonlocal written, shown
-            if cancel.is_set():
-                raise Cancelled
-            if stage != shown or time.monotonic() - written > _WRITE_SECONDS:
-                written, shown = time.monotonic(), stage
-                current = ProgressOut(stage=stage, done=done, total=total)
-                with self._lock:
-                    if self._stored_state(job.id) == "running":
-                        self._write(job.model_copy(update={"progress": current}))
-
-        return progress
-
-    @contextmanager
-    def _beating(self, id: str, cancel: threading.Event) -> Iterator[None]:
-        """Keep the heartbeat, and notice when another replica cancels the job."""
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(_HEARTBEAT_SECONDS):
-                with suppress(LookalikeError), self._lock:
-                    document = self._document(id)
-                    if document["job"]["state"] == "cancelled":
-                        cancel.set()
-                    elif not ended.is_set():
-                        self._write(Job.model_validate(document["job"]))
-
-        thread = threading.Thread(target=beat, name="job-heartbeat", daemon=True)
-        thread.start()
         try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+            with tempfile.TemporaryDirectory(prefix="lookalike-job-") as folder:
+                task = Task(
+                    self._store,
+                    job.collection,
+                    job.parameters,
+                    Path(folder),
+                    progress,
+                    compute,
+                    self._settings,
+                )
+                result = self._kinds[job.kind](task)
+                json.dumps(result, allow_nan=False)  # what is no JSON could not be stored
+        except Cancelled:
+            # By `stop`. If somebody cancelled it, or took it over, `_end` writes nothing.
+            stage = "queued again: the service stopped"
+            return {"state": "queued", "progress": ProgressOut(stage=stage, done=0)}
+        except StoreUnavailable:
+            raise
+        except LookalikeError as error:
+            return _failure(error)
+        except Exception as error:  # one job's fault must not end the thread
+            log.exception("job failed", id=job.id)
+            return _failure(Internal(f"The job failed: {type(error).__name__}: {error}"))
+        done = ProgressOut(stage="done", done=1, total=1)
+        return {"state": "succeeded", "result": result, "progress": done, "finished_at": _now()}
 
-    # -- records
+    def _end(self, id: str, changes: Mapping[str, Any]) -> str:
+        """Write the job's end, unless the job is no longer ours; the state it is in then."""
+        with self._lock:
+            record = self._records.get(id)
+            job, starts = record.job, record.starts
+            if self._is_mine(record):
+                job = job.model_copy(update=changes)
+                if job.state == "queued":
+                    starts -= 1  # that the service stopped is no fault of the job's
+                self._records.put(job, starts=starts)
+            if job.state != "running":  # otherwise it is another's by now, and so is the pulse
+                self._records.still(id)
+            return job.state
 
-    def _stored_state(self, id: str) -> str:
-        return str(self._document(id)["job"]["state"])
-
-    def _document(self, id: str) -> dict[str, Any]:
-        document = self._store.document(KIND, id)
-        if document is None:
-            raise UnknownJob(f"There is no job '{id}'; GET /v1/jobs lists all.")
-        return document
-
-    def _all(self) -> list[tuple[Job, dict[str, Any]]]:
-        found = [(Job.model_validate(body["job"]), body) for _, body in self._store.documents(KIND)]
-        return sorted(found, key=lambda pair: (pair[0].created_at, pair[0].id), reverse=True)
-
-    def _write(self, job: Job, owner: str | None = None) -> None:
-        document = {
-            "job": job.model_dump(mode="json"),
-            "owner": owner or self._owner,
-            "heartbeat": time.time(),
-        }
-        self._store.put_document(KIND, job.id, document)
-
-    def _forget_old(self) -> None:
-        finished = [job.id for job, _ in self._all() if job.state in FINISHED]
+    def _forget_old(self, records: Sequence[Record]) -> None:
+        finished = [record.job.id for record in records if record.job.state in FINISHED]
         for id in finished[KEPT:]:
-            self._store.delete_document(KIND, id)
+            self._records.forget(id)
 
 
-def _failed(job: Job, error: LookalikeError) -> Job:
+def _failure(error: LookalikeError) -> dict[str, Any]:
     problem = ItemError(code=error.code, detail=error.detail)
-    return job.model_copy(update={"state": "failed", "error": problem, "finished_at": _now()})
+    return {"state": "failed", "error": problem, "finished_at": _now()}
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    """To the microsecond: jobs are run in the order of it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")

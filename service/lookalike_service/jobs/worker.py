@@ -10,7 +10,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event, Lock
@@ -19,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.errors import Internal
+from lookalike_service.analysis.progress import Progress
+from lookalike_service.errors import Internal, LookalikeError
 
-Progress = Callable[[str, int, int | None], None]
 _POLL_SECONDS = 0.1
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -56,18 +55,20 @@ class Worker:
         connection = self._started()
         try:
             connection.send((function, str(folder), parameters))
-            figures = self._wait(connection, progress, cancel)
+            answer = self._wait(connection, progress, cancel)
         except (EOFError, ConnectionError) as error:
             self.stop()
             raise Internal(
                 "The computing process died, perhaps for want of memory; the service goes on. "
                 "Use fewer points or a reduction, or try again."
             ) from error
-        except Cancelled:
-            self.stop()
+        except BaseException:
+            self.stop()  # or this answer would be taken for that of the next computation
             raise
+        if isinstance(answer, LookalikeError):
+            raise answer
         out = {path.stem: np.load(path, mmap_mode="r") for path in (folder / "out").glob("*.npy")}
-        return out, figures
+        return out, answer
 
     def stop(self) -> None:
         """Kill the process; the next computation starts another."""
@@ -80,20 +81,20 @@ class Worker:
                 self._process.wait()
                 self._process = None
 
-    def _wait(self, connection: Connection, progress: Progress, cancel: Event) -> dict[str, Any]:
+    def _wait(
+        self, connection: Connection, progress: Progress, cancel: Event
+    ) -> dict[str, Any] | LookalikeError:
+        """The figures that the process answers with, or its error."""
         while True:
             if cancel.is_set():
                 raise Cancelled
             if not connection.poll(_POLL_SECONDS):
                 continue
             kind, value = connection.recv()
-            if kind == "progress":
-                progress(*value)
-            elif kind == "error":
-                raise value
-            else:
-                figures: dict[str, Any] = value
-                return figures
+            if kind != "progress":
+                answer: dict[str, Any] | LookalikeError = value
+                return answer
+            progress(*value)
 
     def _started(self) -> Connection:
         with self._lock:

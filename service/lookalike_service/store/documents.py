@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lookalike_service.errors import CollectionExists, Internal, UnknownCollection
 from lookalike_service.store.engine import Engine
-from lookalike_service.store.filters import Match, Where
+from lookalike_service.store.filters import IsEmpty, Match, Where
 from lookalike_service.store.protocol import point_id
 
 SYSTEM = "_lookalike"
@@ -48,17 +48,32 @@ class Documents:
 
     def of_kind(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
         """All (key, body) of a kind, by key."""
-        where, found = Where(must=(Match("document", kind),)), []
+        found = self._matching(Where(must=(Match("document", kind),)))
+        return [(key, body) for _, key, body in found]
+
+    def every(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """All (kind, key, body), by kind and key."""
+        return self._matching(Where(must_not=(IsEmpty("document"),)))
+
+    def _matching(self, where: Where) -> list[tuple[str, str, dict[str, Any]]]:
+        found: list[tuple[str, str, dict[str, Any]]] = []
         start: str | None = None
         with suppress(UnknownCollection):  # nothing was ever written
             while True:
                 page, start = self._engine.scroll(
                     SYSTEM, where, limit=_PAGE, start=start, without=()
                 )
-                found += [(str(record.payload["key"]), _body(record.payload)) for record in page]
+                found += [
+                    (
+                        str(record.payload["document"]),
+                        str(record.payload["key"]),
+                        _body(record.payload),
+                    )
+                    for record in page
+                ]
                 if start is None:
                     break
-        return sorted(found, key=lambda pair: pair[0])
+        return sorted(found, key=lambda document: document[:2])
 
     def delete(self, kind: str, key: str) -> None:
         """Delete a document and its arrays; a missing one is fine."""

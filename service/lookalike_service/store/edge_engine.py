@@ -24,20 +24,30 @@ from numpy.typing import NDArray
 from lookalike_service.errors import CollectionExists, Internal, SpaceMismatch, UnknownCollection
 from lookalike_service.store.edge_filters import edge_filter
 from lookalike_service.store.engine import Nearest
-from lookalike_service.store.filters import EVERYTHING, IsEmpty, LabelCondition, Where
+from lookalike_service.store.filters import EVERYTHING, FieldCondition, IsEmpty, Where
 from lookalike_service.store.label_table import LabelTable
+from lookalike_service.store.options import (
+    EMBEDDED_DEFAULTS,
+    OVERSAMPLING,
+    EmbeddedOptions,
+    Quantization,
+)
 from lookalike_service.store.planner import EXACT_NUMBERS, effort
 from lookalike_service.store.protocol import FieldType, Hit, Record, Stats
 
-_SCHEMA = {
+_SCHEMA: dict[FieldType, edge.PayloadSchemaType] = {
     "keyword": edge.PayloadSchemaType.Keyword,
     "integer": edge.PayloadSchemaType.Integer,
     "float": edge.PayloadSchemaType.Float,
     "bool": edge.PayloadSchemaType.Bool,
 }
-INDEX_FROM = 50_000
-"""Fewer points are searched exactly, in less than about 10 ms."""
-
+_QUANTIZATION: dict[Quantization, Any] = {
+    "none": None,
+    "scalar": edge.ScalarQuantizationConfig(
+        edge.ScalarType.Int8, quantile=0.99, memory=edge.Memory.Pinned
+    ),
+    "binary": edge.BinaryQuantizationConfig(memory=edge.Memory.Pinned),
+}
 _FLUSH_AFTER = 10_000
 _LABEL_FILTERS = 16
 _MOST_VALUES = 100_000
@@ -55,14 +65,19 @@ class Layout:
 class EdgeEngine:
     """An `Engine` over the shards in a folder; not thread-safe, and the folder's only opener.
 
-    `labels` is the database that filters on `clusters.*` are looked up in. `index_from`: from how
-    many points on `optimize` is asked to build a graph.
+    `labels` is the database that filters on `clusters.*` are looked up in.
     """
 
-    def __init__(self, folder: Path, labels: Path, *, index_from: int = INDEX_FROM) -> None:
+    def __init__(
+        self, folder: Path, labels: Path, options: EmbeddedOptions = EMBEDDED_DEFAULTS
+    ) -> None:
+        self._options = options
+        self._flush_after = 1 if options.durable else _FLUSH_AFTER
         self._folder = folder
-        self._index_from = index_from
         self._labels = LabelTable(labels)
+        self._rescoring: edge.QuantizationSearchParams | None = None
+        if (oversampling := OVERSAMPLING.get(options.quantization)) is not None:
+            self._rescoring = edge.QuantizationSearchParams(rescore=True, oversampling=oversampling)
         self._label_filters: OrderedDict[object, edge.ConditionType] = OrderedDict()
         self._shards: dict[str, edge.EdgeShard] = {}
         self._unflushed: dict[str, int] = {}
@@ -77,6 +92,10 @@ class EdgeEngine:
         """Write to disk what has been acknowledged since the last flush, and trim the logs."""
         for name in list(self._unflushed):
             self._flush(name)
+
+    def unflushed(self) -> int:
+        """How many points were written since the last flush."""
+        return sum(self._unflushed.values())
 
     def close(self) -> None:
         """Flush and release all shards."""
@@ -134,7 +153,7 @@ class EdgeEngine:
         # The binding has no other way to ask.
         config = json.loads((self._folder / name / "edge_config.json").read_bytes())
         ((vector, parameters),) = config["vectors"].items()
-        types = {schema: type for type, schema in _SCHEMA.items()}
+        types: dict[edge.PayloadSchemaType, FieldType] = {s: type for type, s in _SCHEMA.items()}
         indexes = {path: types[index.data_type] for path, index in schema.items()}
         return Layout(vector, parameters["size"], indexes)
 
@@ -256,9 +275,7 @@ class EdgeEngine:
         with _in_our_words(name):
             return [self._nearest(name, query, vector, without) for query in queries]
 
-    def _nearest(
-        self, name: str, asked: Nearest, vector: str, without: Sequence[str]
-    ) -> list[Hit]:
+    def _nearest(self, name: str, asked: Nearest, vector: str, without: Sequence[str]) -> list[Hit]:
         shard = self._shard(name)
         matching = None if asked.where == EVERYTHING else self._filter(name, asked.where)
         total = shard.count(edge.CountRequest(exact=False))
@@ -282,6 +299,7 @@ class EdgeEngine:
                 acorn=edge.AcornSearchParams(enable=True, max_selectivity=1.0)
                 if chosen.acorn
                 else None,
+                quantization=self._rescoring,
             ),
         )
         return [
@@ -306,19 +324,19 @@ class EdgeEngine:
     # -- filters
 
     def _filter(self, name: str, where: Where) -> edge.Filter:
-        def labelled(condition: LabelCondition, clustering: str) -> edge.ConditionType:
+        def labelled(condition: FieldCondition, clustering: str) -> edge.ConditionType:
             return self._label_filter(name, condition, clustering)
 
         return edge_filter(where, labelled)
 
     def _label_filter(
-        self, name: str, condition: LabelCondition, clustering: str
+        self, name: str, condition: FieldCondition, clustering: str
     ) -> edge.ConditionType:
         """The ids whose labels match. Kept: handing 50,000 to the binding takes 0.1 s."""
         version = self._labels.versions(name).get(clustering)
         key = (name, repr(condition), version)
         if key not in self._label_filters:
-            found = edge.HasIdCondition(self._labels.matching(name, clustering, condition))
+            found = edge.HasIdCondition({*self._labels.matching(name, clustering, condition)})
             inverted = isinstance(condition, IsEmpty)
             self._label_filters[key] = edge.Filter(must_not=[found]) if inverted else found
             while len(self._label_filters) > _LABEL_FILTERS:
@@ -342,7 +360,7 @@ class EdgeEngine:
         with _in_our_words(name):
             self._shard(name).update(operation)
         self._unflushed[name] = self._unflushed.get(name, 0) + points
-        if self._unflushed[name] >= _FLUSH_AFTER:
+        if self._unflushed[name] >= self._flush_after:
             self._flush(name)
 
     def _flush(self, name: str) -> None:
@@ -352,10 +370,17 @@ class EdgeEngine:
     def _config(self, vector: str, dim: int) -> edge.EdgeConfig:
         # Values of indexed fields held by more points than are compared one by one get links of
         # their own in the graph, which keeps filtered searches good.
-        numbers = min(EXACT_NUMBERS, self._index_from * dim // 2)
+        numbers = min(EXACT_NUMBERS, self._options.index_from * dim // 2)
         kilobytes = max(1, numbers * 4 // 1024)
         return edge.EdgeConfig(
-            vectors={vector: edge.EdgeVectorParams(dim, edge.Distance.Cosine)},
+            vectors={
+                vector: edge.EdgeVectorParams(
+                    dim,
+                    edge.Distance.Cosine,
+                    memory=edge.Memory.Cold if self._options.vectors_on_disk else None,
+                )
+            },
+            quantization_config=_QUANTIZATION[self._options.quantization],
             hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=kilobytes),
             optimizers=edge.EdgeOptimizersConfig(
                 indexing_threshold=kilobytes, default_segment_number=1

@@ -9,10 +9,10 @@ import qdrant_edge as edge
 
 from lookalike_service.store.filters import (
     Condition,
+    FieldCondition,
     HasId,
     IsEmpty,
     IsNull,
-    LabelCondition,
     Match,
     MatchAny,
     MatchExcept,
@@ -21,8 +21,7 @@ from lookalike_service.store.filters import (
     clustering_of,
 )
 
-
-LabelCompiler = Callable[[LabelCondition, str], edge.ConditionType]
+LabelCompiler = Callable[[FieldCondition, str], "edge.ConditionType"]  # a type in stubs alone
 """Compiles a condition about the labels of the named clustering."""
 
 
@@ -48,8 +47,12 @@ def _one(condition: Condition, labelled: LabelCompiler) -> edge.ConditionType:
             return edge_filter(condition, labelled)
         case HasId(ids):
             return edge.HasIdCondition(set(ids))  # the binding takes nothing but a set
-    if (clustering := clustering_of(condition.key)) is not None:
-        return labelled(condition, clustering)
+        case _:
+            clustering = clustering_of(condition.key)
+            return _field(condition) if clustering is None else labelled(condition, clustering)
+
+
+def _field(condition: FieldCondition) -> edge.ConditionType:
     match condition:
         case IsEmpty(key):
             return edge.IsEmptyCondition(key)

@@ -5,27 +5,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+from lookalike_service.store.documents import Documents
+from lookalike_service.store.embedded_engine import LABELS, EmbeddedEngine
 from lookalike_service.store.engine import Engine
+from lookalike_service.store.graph_builder import GraphBuilder
+from lookalike_service.store.label_table import LabelTable
+from lookalike_service.store.options import EMBEDDED_DEFAULTS, EmbeddedOptions
 from lookalike_service.store.point_store import PointStore
-from lookalike_service.store.process import EngineProcess
+
+_SETTLE_SECONDS = 3.0
 
 
 class EmbeddedStore(PointStore):
-    """Implements `Store` on an engine process that owns the folder.
+    """Implements `Store` on engine processes that own the folder.
 
-    Raises StoreLocked if another process has it.
+    Large collections get an HNSW graph by themselves, `settle` seconds after the last write. Raises
+    StoreLocked if another process has the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.process = EngineProcess(folder)
-        super().__init__(cast("Engine", self.process), "embedded")
+    def __init__(
+        self,
+        folder: Path,
+        options: EmbeddedOptions = EMBEDDED_DEFAULTS,
+        *,
+        settle: float = _SETTLE_SECONDS,
+    ) -> None:
+        self.engine = EmbeddedEngine(folder, options)
+        engine = cast("Engine", self.engine)
+        labels = LabelTable(folder / LABELS, durable=options.durable)
+        super().__init__(engine, Documents(engine), labels, "embedded")
+        self._graphs = GraphBuilder(self.engine, settle=settle)
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._graphs.close()
+        super().close()
 
     def optimize(self, name: str) -> bool:
-        """Build the HNSW graph of a collection of 50,000 points or more; whether there was need.
+        """Build the HNSW graph now instead of soon; whether there was need.
 
-        Until then search is exact. Takes about a minute per 100,000 points, during which every
-        other call of the store waits.
+        Until it is there, search is exact. Takes a minute or more per 100,000 points, during which
+        the other calls of the store are answered.
         """
         self.collection(name)
-        built: bool = self.process.optimize(name)
-        return built
+        return self._graphs.build(name)

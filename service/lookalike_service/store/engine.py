@@ -112,6 +112,11 @@ class Engine(Protocol):
     ) -> tuple[list[str], str | None]:
         """Like `scroll`, but ids alone."""
 
+    def points(
+        self, name: str, where: Where, *, vector: str, dim: int, limit: int, start: str | None
+    ) -> tuple[list[str], list[dict[str, Any]], NDArray[np.float32], str | None]:
+        """Like `vectors`, with the payloads."""
+
     def facets(self, name: str, where: Where, path: str) -> list[tuple[str | int | bool, int]]:
         """Every value at an indexed path and how many matching points hold it. Exact."""
 

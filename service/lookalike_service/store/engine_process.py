@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from lookalike_service.errors import Internal, LookalikeError
 from lookalike_service.store.edge_engine import EdgeEngine
+from lookalike_service.store.options import EmbeddedOptions
 
 _IDLE_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
@@ -30,12 +32,12 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--index-from", type=int, required=True)
+    parser.add_argument("--options", type=json.loads, required=True)
     parser.add_argument("--background", action="store_true")
     options = parser.parse_args()
     if options.background:
         _stay_behind(options.parent)
-    engine = EdgeEngine(options.folder, options.labels, index_from=options.index_from)
+    engine = EdgeEngine(options.folder, options.labels, EmbeddedOptions(**options.options))
     try:
         serve(Connection(options.fd), engine, options.parent)
     finally:

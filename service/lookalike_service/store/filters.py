@@ -81,7 +81,7 @@ class Where:
     min_count: int = 0
 
 
-LabelCondition = Match | MatchAny | MatchExcept | Range | IsEmpty | IsNull
+FieldCondition = Match | MatchAny | MatchExcept | Range | IsEmpty | IsNull
 Condition = Match | MatchAny | MatchExcept | Range | IsEmpty | IsNull | HasId | Where
 
 EVERYTHING = Where()
@@ -134,7 +134,7 @@ def concerns_labels(where: Where) -> bool:
     )
 
 
-def map_labels(where: Where, change: Callable[[LabelCondition, str], Condition]) -> Where:
+def map_labels(where: Where, change: Callable[[FieldCondition, str], Condition]) -> Where:
     """The filter with each condition about labels changed; `change` is told the clustering."""
 
     def one(condition: Condition) -> Condition:

@@ -22,9 +22,9 @@ from lookalike_service.store.engine import Engine
 from lookalike_service.store.filters import (
     EVERYTHING,
     Condition,
+    FieldCondition,
     HasId,
     IsEmpty,
-    LabelCondition,
     Where,
     field_path,
     has_ids,
@@ -174,7 +174,7 @@ class CompanionView:
             for label, count in self._engine.facets(self._companion, EVERYTHING, path)
         }
 
-    def _matching(self, condition: LabelCondition, clustering: str) -> Condition:
+    def _matching(self, condition: FieldCondition, clustering: str) -> Condition:
         if clustering not in self._current:  # the field is empty everywhere
             return EVERYTHING if isinstance(condition, IsEmpty) else HasId(())
         path = field_path_of(self._current[clustering], clustering)

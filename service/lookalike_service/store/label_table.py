@@ -5,6 +5,7 @@ batch of labels. SQLite's write-ahead log lets all processes read the old labels
 are written, and a transaction makes them the current ones at once.
 """
 
+# ruff: noqa: S608 - values are always bound; what is put into a text is fixed or question marks
 from __future__ import annotations
 
 import sqlite3
@@ -16,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike_service.errors import StoreUnavailable
 from lookalike_service.store.filters import (
+    FieldCondition,
     IsEmpty,
     IsNull,
-    LabelCondition,
     Match,
     MatchAny,
     MatchExcept,
@@ -82,7 +84,7 @@ class LabelTable:
                 some = ids[at : at + _MOST_VARIABLES]
                 rows = reader.execute(
                     "SELECT id, name, label FROM label JOIN clustering ON key = clustering "
-                    f"WHERE collection = ? AND id IN ({_marks(some)})",  # noqa: S608 (marks alone)
+                    f"WHERE collection = ? AND id IN ({_marks(some)})",
                     (name, *some),
                 )
                 for id, clustering, label in rows:
@@ -99,13 +101,13 @@ class LabelTable:
             )
             return dict(rows)
 
-    def matching(self, name: str, clustering: str, condition: LabelCondition) -> set[str]:
+    def matching(self, name: str, clustering: str, condition: FieldCondition) -> set[str]:
         """The ids whose label meets the condition; of IsEmpty, those that have a label at all."""
         test, values = _test(condition)
         with self._reading() as reader:
             rows = reader.execute(
                 "SELECT id FROM label JOIN clustering ON key = clustering "
-                f"WHERE collection = ? AND name = ? AND ({test})",  # noqa: S608 (fixed texts)
+                f"WHERE collection = ? AND name = ? AND ({test})",
                 (name, clustering, *values),
             )
             return {id for (id,) in rows}
@@ -125,7 +127,11 @@ class LabelTable:
     def write(
         self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
     ) -> None:
-        """See `Labels`. In the order of ids, which is several times as fast for the tree."""
+        """See `Labels`. In the order of ids, which is several times as fast for the tree.
+
+        Sorted by numpy, which lets other threads run meanwhile.
+        """
+        order, values = np.argsort(np.asarray(ids), kind="stable").tolist(), labels.tolist()
         with self._writing() as writer:
             ((key,),) = writer.execute(
                 "INSERT INTO clustering (collection, name, version) VALUES (?, ?, 1) ON CONFLICT "
@@ -135,7 +141,7 @@ class LabelTable:
             writer.executemany(
                 "INSERT INTO label VALUES (?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET label = excluded.label WHERE label != excluded.label",
-                sorted((key, id, label) for id, label in zip(ids, labels.tolist(), strict=True)),
+                ((key, ids[i], values[i]) for i in order),
             )
 
     def drop(self, name: str, clustering: str) -> None:
@@ -148,6 +154,8 @@ class LabelTable:
 
     def forget(self, name: str, ids: Sequence[str]) -> None:
         """See `Labels`."""
+        if not self.of(name, ids)[0]:
+            return
         with self._writing() as writer:
             gone = writer.executemany(
                 "DELETE FROM label WHERE id = ? AND clustering IN "
@@ -161,20 +169,23 @@ class LabelTable:
 
     def _drop(self, which: str, values: tuple[str, ...]) -> None:
         with self._writing() as writer:
-            some = f"(SELECT key FROM clustering WHERE {which})"  # noqa: S608 (fixed texts)
-            writer.execute(f"DELETE FROM label WHERE clustering IN {some}", values)  # noqa: S608
-            writer.execute(f"DELETE FROM clustering WHERE {which}", values)  # noqa: S608
+            some = f"(SELECT key FROM clustering WHERE {which})"
+            writer.execute(f"DELETE FROM label WHERE clustering IN {some}", values)
+            writer.execute(f"DELETE FROM clustering WHERE {which}", values)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._writes:
-            self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
-            except BaseException:
-                self._writer.execute("ROLLBACK")
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise StoreUnavailable(f"labels cannot be written: {error}") from error
                 raise
-            self._writer.execute("COMMIT")
 
 
 class TableView:
@@ -218,22 +229,26 @@ def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _test(condition: LabelCondition) -> tuple[str, list[float]]:
+def _integers(values: Sequence[object]) -> list[float]:
+    return [value for value in values if isinstance(value, int)]
+
+
+def _test(condition: FieldCondition) -> tuple[str, list[float]]:
     """SQL for a label that is there; labels are integers, so text and booleans equal none."""
     match condition:
         case IsEmpty():
             return "TRUE", []
         case Match(value=int(value)) if not isinstance(value, bool):
             return "label = ?", [value]
-        case MatchAny(values=[int(), *_] as values):
-            return f"label IN ({_marks(values)})", [int(value) for value in values]
-        case MatchExcept(values=[int(), *_] as values):
-            return f"label NOT IN ({_marks(values)})", [int(value) for value in values]
-        case MatchExcept():
-            return "TRUE", []
+        case MatchAny(values=values):
+            integers = _integers(values)
+            return f"label IN ({_marks(integers)})", integers
+        case MatchExcept(values=values):
+            integers = _integers(values)
+            return f"label NOT IN ({_marks(integers)})", integers
         case Range(_, gt, gte, lt, lte):
             bounds = {"label > ?": gt, "label >= ?": gte, "label < ?": lt, "label <= ?": lte}
             given = {test: value for test, value in bounds.items() if value is not None}
             return " AND ".join(given), list(given.values())
-        case Match() | MatchAny() | IsNull():
+        case Match() | IsNull():
             return "FALSE", []

@@ -54,9 +54,12 @@ _UPSERT_BATCH = 256
 _COUNT_BATCH = 250
 _DELETE_BATCH = 1000
 _ID_PAGE = 2000
+_QUERY_BATCH = 16  # searches of others get in between
 _LARGEST_EF = 10_000
+_SMALL, _LARGE = 1e-100, 1e100  # norms whose squares are safely within float64
 _NAME = TypeAdapter(Name)
 T = TypeVar("T", Hit, Record)
+LabelsOf = Mapping[str, dict[str, int]]
 
 
 class PointStore:
@@ -106,7 +109,7 @@ class PointStore:
             )
         self._engine.create(name, space.id, space.dim)
         for path, type in paths.items():  # before any point: later would cost a pass over all
-            self._engine.create_index(name, path, type)
+            self._index(name, path, type)
         if existing is not None:
             return False
         self._put(collection)
@@ -136,8 +139,12 @@ class PointStore:
     def create_index(self, name: str, field: str, type: FieldType) -> None:
         """See `Store`. Raises InvalidField for a field that cannot be filtered by."""
         collection = self.collection(name)
-        self._engine.create_index(name, _index_path(field), type)
+        self._index(name, _index_path(field), type)
         self._put(replace(collection, indexes={**collection.indexes, field: type}))
+
+    def _index(self, name: str, path: str, type: FieldType) -> None:
+        if clustering_of(path) is None:  # labels are found without
+            self._engine.create_index(name, path, type)
 
     def stats(self, name: str) -> Stats:
         """See `Store`."""
@@ -162,17 +169,15 @@ class PointStore:
     def upsert(self, name: str, points: Sequence[Point]) -> None:
         """See `Store`. Nothing is written if any point is refused."""
         space = self.collection(name).space
-        for point in points:
-            _check_payload(point.id, point.payload)
-        vectors = [_unit(point.vector, space, f"point {point.id}") for point in points]
+        payloads = [_without_labels(point.payload) for point in points]
+        _check_payloads(points, payloads)
+        vectors, vector = _units(points, space), space.id
         for at in range(0, len(points), _UPSERT_BATCH):
-            batch = points[at : at + _UPSERT_BATCH]
+            ids = [point.id for point in points[at : at + _UPSERT_BATCH]]
+            self._labels.forget(name, ids)  # they were given to what is replaced
             self._engine.upsert(
-                name,
-                [point.id for point in batch],
-                [point.payload for point in batch],
-                space.id,
-                np.stack(vectors[at : at + _UPSERT_BATCH]),
+                *(name, ids, payloads[at : at + _UPSERT_BATCH]),
+                *(vector, vectors[at : at + _UPSERT_BATCH]),
             )
 
     def retrieve(
@@ -212,6 +217,7 @@ class PointStore:
         """See `Store`. A key whose value is None is removed."""
         _check_payload(id, payload)
         self.collection(name)
+        payload = _without_labels(payload)
         if not self._engine.count(name, has_ids([id])):
             raise UnknownImage(f"there is no image with point id {id} in collection {name!r}")
         self._engine.set_payload(name, has_ids([id]), payload)
@@ -278,13 +284,14 @@ class PointStore:
         answers: list[list[Hit]] = [[] for _ in asked]
         pending = {i: one.limit + 1 for i, one in enumerate(asked)}
         while pending:
+            some = list(pending.items())[:_QUERY_BATCH]
             found = self._engine.nearest(
                 name,
-                [replace(asked[i], limit=wanted) for i, wanted in pending.items()],
+                [replace(asked[i], limit=wanted) for i, wanted in some],
                 vector=space.id,
                 without=_THUMBNAIL,
             )
-            for (i, wanted), raw in zip(list(pending.items()), found, strict=True):
+            for (i, wanted), raw in zip(some, found, strict=True):
                 hits = [replace(hit, score=_cosine(hit.score)) for hit in raw]
                 answers[i] = hits
                 if len(hits) < wanted or hits[-1].score < hits[asked[i].limit - 1].score:
@@ -336,7 +343,7 @@ class PointStore:
         return [_labelled(record, labels) for record in records]
 
     def vectors(
-        self, name: str, *, filter: Filter | None = None, batch: int = 1000
+        self, name: str, *, filter: Filter | None = None, batch: int = 256
     ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         """See `Store`."""
         space, where = self.collection(name).space, parse_filter(filter)
@@ -356,6 +363,25 @@ class PointStore:
             if start is None:
                 return
 
+    def export(self, name: str, *, batch: int = 256) -> Iterator[tuple[list[Point], LabelsOf]]:
+        """Stream whole points in id order with {id: {clustering: label}}, thumbnails and all."""
+        space, start = self.collection(name).space, None
+        while True:
+            ids, payloads, rows, start = self._engine.points(
+                *(name, EVERYTHING),
+                vector=space.id,
+                dim=space.dim,
+                limit=batch,
+                start=start,
+            )
+            points = [
+                Point(id, row, payload)
+                for id, row, payload in zip(ids, rows, payloads, strict=True)
+            ]
+            yield points, self._labels.view(name).of(ids) or {}
+            if start is None:
+                return
+
     def write_labels(
         self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
     ) -> None:
@@ -366,7 +392,7 @@ class PointStore:
         with self._existence:
             there = self._existing(name, ids)
             if not there.all():
-                ids, labels = [ids[i] for i in np.flatnonzero(there)], labels[there]
+                ids, labels = [ids[i] for i in np.flatnonzero(there).tolist()], labels[there]
             self._labels.write(name, clustering, ids, labels)
 
     def _existing(self, name: str, ids: Sequence[str]) -> NDArray[np.bool_]:
@@ -385,6 +411,10 @@ class PointStore:
         self._labels.drop(name, clustering)
 
     # -- documents
+
+    def every_document(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """All (kind, key, body), by kind and key."""
+        return self._documents.every()
 
     def put_document(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """See `Store`."""
@@ -434,7 +464,7 @@ def _page(query: Query, hits: Sequence[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.id))[query.offset : end]
 
 
-def _labelled(item: T, labels: Mapping[str, dict[str, int]]) -> T:
+def _labelled(item: T, labels: LabelsOf) -> T:
     """A hit or record with its labels in the payload."""
     of_item = labels.get(item.id)
     return item if not of_item else replace(item, payload={**item.payload, "clusters": of_item})
@@ -463,6 +493,22 @@ def _cursor(text: str) -> str:
         raise InvalidField(f"cursor {text!r} is not one that a page was answered with") from None
 
 
+def _without_labels(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`clusters` is what reading adds; labels are kept elsewhere."""
+    return (
+        {k: v for k, v in payload.items() if k != "clusters"} if "clusters" in payload else payload
+    )
+
+
+def _check_payloads(points: Sequence[Point], payloads: Sequence[Mapping[str, Any]]) -> None:
+    """All at once, which is faster; one by one to name the bad one."""
+    try:
+        json.dumps(payloads, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, TypeError):
+        for point, payload in zip(points, payloads, strict=True):
+            _check_payload(point.id, payload)
+
+
 def _check_payload(id: str, payload: Mapping[str, Any]) -> None:
     """Refuse what JSON cannot carry (NaN, lone surrogates): the engines differ over it."""
     try:
@@ -477,6 +523,18 @@ def _cosine(score: float) -> float:
     The same vector stored twice may score differently in the last bit.
     """
     return round(min(1.0, max(-1.0, score)), 6)
+
+
+def _units(points: Sequence[Point], space: Space) -> NDArray[np.float32]:
+    """The vectors as float32 (n, dim) of unit L2 norm. Raises for the first that cannot be."""
+    shapes = {np.shape(point.vector) for point in points}
+    if shapes == {(space.dim,)}:
+        wide = np.stack([point.vector for point in points]).astype(np.float64)
+        norms = np.linalg.norm(wide, axis=1)
+        if ((norms > _SMALL) & (norms < _LARGE)).all():
+            return np.asarray(wide / norms[:, None], np.float32)
+    rows = [_unit(point.vector, space, f"point {point.id}") for point in points]
+    return np.stack(rows) if rows else np.empty((0, space.dim), np.float32)
 
 
 def _unit(vector: Vector, space: Space, whose: str) -> Vector:

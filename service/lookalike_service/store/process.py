@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 from lookalike_service.errors import StoreUnavailable
 from lookalike_service.store.fair_lock import FairLock
+from lookalike_service.store.options import EmbeddedOptions
 
 _CLOSE_SECONDS = 60.0
 
@@ -31,13 +34,14 @@ class EngineProcess:
         self,
         folder: Path,
         labels: Path,
+        options: EmbeddedOptions,
         *,
-        index_from: int,
         lock_fd: int | None = None,
         background: bool = False,
     ) -> None:
         self._arguments = [
-            *("--folder", str(folder), "--labels", str(labels), "--index-from", str(index_from)),
+            *("--folder", str(folder), "--labels", str(labels)),
+            *("--options", json.dumps(asdict(options))),
             *(["--background"] if background else []),
         ]
         self._inherited = () if lock_fd is None else (lock_fd,)

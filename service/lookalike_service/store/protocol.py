@@ -137,6 +137,8 @@ class Store(Protocol):
     def upsert(self, name: str, points: Sequence[Point]) -> None:
         """Write or replace; acknowledged means it survives kill -9.
 
+        What is replaced loses its labels too. Payload key `clusters` is left out: see `write_labels`.
+
         Raises WrongDimension, InvalidVector, InvalidField (payload that is not JSON); then nothing
         is written.
         """
@@ -206,7 +208,7 @@ class Store(Protocol):
         """
 
     def vectors(
-        self, name: str, *, filter: Filter | None = None, batch: int = 1000
+        self, name: str, *, filter: Filter | None = None, batch: int = 256
     ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         """Stream all vectors: (ids, array (n, dim)) in id order, without payloads.
 

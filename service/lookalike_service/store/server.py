@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient
 
+from lookalike_service.store.documents import Documents
+from lookalike_service.store.label_companion import LabelCompanion
+from lookalike_service.store.options import ServerOptions
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.server_engine import ServerEngine
 
@@ -16,8 +19,10 @@ _TIMEOUT_SECONDS = 60
 class ServerStore(PointStore):
     """Implements `Store` on a client; it may be one for a URL or the in-memory one of tests."""
 
-    def __init__(self, client: QdrantClient) -> None:
-        super().__init__(ServerEngine(client), "qdrant")
+    def __init__(self, client: QdrantClient, options: ServerOptions | None = None) -> None:
+        engine = ServerEngine(client, options or ServerOptions())
+        documents = Documents(engine)
+        super().__init__(engine, documents, LabelCompanion(engine, documents), "qdrant")
 
 
 def connect(url: str, api_key: str | None) -> QdrantClient:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike_service.analysis.clustering.algorithms import resolve_parameters
 from lookalike_service.analysis.parameters import check_seed
@@ -18,7 +19,6 @@ from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import runs
 
 KIND = "clustering"
-_LABEL_BATCH = 5_000
 
 
 def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[str, Any]:
@@ -45,9 +45,9 @@ def run(task: Task) -> dict[str, Any]:
         {key: parameters[key] for key in ("algorithm", "parameters", "reduction", "seed")},
     )
     labels = np.asarray(arrays["labels"])
-    records = task.store.retrieve(task.collection, [ids[c["medoid"]] for c in figures["clusters"]])
+    medoids = [ids[cluster["medoid"]] for cluster in figures["clusters"]]
+    records = task.store.retrieve(task.collection, medoids)
     names = {record.id: record.payload["key"] for record in records}
-    medoids = [names.get(ids[c["medoid"]], ids[c["medoid"]]) for c in figures["clusters"]]
     out = ClusteringOut(
         **{key: parameters[key] for key in ("name", "algorithm", "parameters", "reduction")},
         filter=parameters["filter"],
@@ -55,35 +55,40 @@ def run(task: Task) -> dict[str, Any]:
         space=task.store.collection(task.collection).space.id,
         points=len(ids),
         noise=int((labels == -1).sum()),
-        clusters=[c | {"medoid": m} for c, m in zip(figures["clusters"], medoids, strict=True)],
+        clusters=[
+            cluster | {"medoid": names.get(id)}
+            for cluster, id in zip(figures["clusters"], medoids, strict=True)
+        ],
         diagnostics=figures["diagnostics"],
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - start, 3),
     ).model_dump(mode="json")
-    _write_labels(task, ids, labels)
+    task.progress("writing labels", 0, len(ids))  # from here on it is carried through
+    _write_labels(task.store, task.collection, parameters["name"], ids, labels)
     key = runs.key(task.collection, parameters["name"])
     task.store.put_document(KIND, key, out)
     task.store.put_arrays(KIND, key, {**arrays, "ids": runs.id_array(ids)})
     return out
 
 
-def _write_labels(task: Task, ids: list[str], labels: np.ndarray) -> None:
-    """Write all labels; images that only an older run of the name saw lose theirs."""
-    name = task.parameters["name"]
-    former = task.store.arrays(KIND, runs.key(task.collection, name))
-    if former is not None and not set(former["ids"].tolist()) <= set(ids):
-        task.store.drop_labels(task.collection, name)
-    for first in range(0, len(ids), _LABEL_BATCH):
-        part = slice(first, first + _LABEL_BATCH)
-        task.store.write_labels(task.collection, name, ids[part], labels[part])
-        task.progress("writing labels", min(first + _LABEL_BATCH, len(ids)), len(ids))
+def _write_labels(
+    store: Store, collection: str, name: str, ids: list[str], labels: NDArray[np.int64]
+) -> None:
+    """Write all labels in one call, so that nobody sees a mix of two runs.
+
+    Images that an older run of the name labelled, and this one did not see, lose theirs first.
+    """
+    former = store.arrays(KIND, runs.key(collection, name))
+    if former is None or not set(former["ids"].tolist()) <= set(ids):
+        store.drop_labels(collection, name)
+    store.write_labels(collection, name, ids, labels)
 
 
 def list_runs(store: Store, collection: str) -> list[ClusteringOut]:
     """All clusterings of a collection, by name. Raises UnknownCollection."""
     store.collection(collection)
-    found = [store.document(KIND, key) for key in runs.keys(store, KIND, collection)]
-    return [ClusteringOut.model_validate(body) for body in found if body is not None]
+    found = runs.of_collection(store, KIND, collection)
+    return [ClusteringOut.model_validate(body) for _, body in found]
 
 
 def get(store: Store, collection: str, name: str) -> ClusteringOut:
@@ -106,5 +111,5 @@ def delete(store: Store, collection: str, name: str) -> None:
 
 def delete_all(store: Store, collection: str) -> None:
     """Forget every clustering of a collection that is gone."""
-    for key in runs.keys(store, KIND, collection):
+    for key, _ in runs.of_collection(store, KIND, collection):
         store.delete_document(KIND, key)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike_service.encoders.batch import EncodedItem, EncodeItem, Outcome
 from lookalike_service.encoders.protocol import Encoder, Pixels
@@ -102,6 +103,40 @@ class Embedder:
             )
         finally:
             self._in_flight -= len(images)
+
+    async def embed_texts(self, encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts into the encoder's space: float32 (n, dim), unit L2 norm.
+
+        Raises UnsupportedText, and Overloaded, before any work, if they do not fit the queue.
+        """
+        self._admit(len(texts))
+        try:
+            return await asyncio.to_thread(encoder.encode_text, list(texts))
+        finally:
+            self._in_flight -= len(texts)
+
+    def picture(self, data: bytes) -> Pixels:
+        """The upright picture, uint8 (height, width, 3), within the limits. Raises ImageError."""
+        return decode(data, self._limits).rgb
+
+    async def encode(
+        self, encoder: Encoder, pixels: Pixels, *, features: bool = False
+    ) -> list[EncodedItem]:
+        """Embed preprocessed images, uint8 (n, height, width, 3), through the same batches.
+
+        Raises Overloaded, before any work, if they do not fit the queue, and the first image's error.
+        """
+        self._admit(len(pixels))
+        try:
+            outcomes = await asyncio.gather(
+                *(self._infer(EncodeItem(encoder, image, features)) for image in pixels)
+            )
+        finally:
+            self._in_flight -= len(pixels)
+        for outcome in outcomes:
+            if isinstance(outcome, LookalikeError):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, EncodedItem)]
 
     async def canary(self, encoder: Encoder, seconds: float) -> str:
         """Embed a known image past the queue's bound: "ok", or what went wrong."""

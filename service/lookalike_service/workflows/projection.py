@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from lookalike_service.analysis.parameters import check_seed
 from lookalike_service.analysis.plot import plot_projection
 from lookalike_service.analysis.projection.layout import interpolate
-from lookalike_service.analysis.projection.methods import find_method, resolve_parameters
+from lookalike_service.analysis.projection.methods import (
+    check_shape,
+    find_method,
+    resolve_parameters,
+)
 from lookalike_service.analysis.reduction import Linear
-from lookalike_service.errors import InvalidParameters, UnknownProjection
+from lookalike_service.errors import InvalidField, InvalidParameters, UnknownProjection
 from lookalike_service.jobs.runner import Task
 from lookalike_service.schemas import ProjectionOut, ProjectionPoints, ProjectionRequest
 from lookalike_service.store.protocol import Store
@@ -33,9 +37,10 @@ def validate(store: Store, collection: str, request: ProjectionRequest) -> dict[
 
     Raises InvalidParameters saying what is possible for this collection, UnknownCollection, InvalidFilter.
     """
-    store.collection(collection)
+    dim = store.collection(collection).space.dim
     points = runs.point_count(store, collection, request.filter)
     resolved = resolve_parameters(request.method, request.parameters, points=points)
+    check_shape(request.method, points=points, dim=dim, dimensions=request.dimensions)
     check_seed(request.seed)
     name = request.name or request.method
     return request.model_dump(mode="json") | {"name": name, "parameters": resolved}
@@ -69,8 +74,8 @@ def run(task: Task) -> dict[str, Any]:
 def list_runs(store: Store, collection: str) -> list[ProjectionOut]:
     """All projections of a collection, by name. Raises UnknownCollection."""
     store.collection(collection)
-    found = [store.document(KIND, key) for key in runs.keys(store, KIND, collection)]
-    return [ProjectionOut.model_validate(body) for body in found if body is not None]
+    found = runs.of_collection(store, KIND, collection)
+    return [ProjectionOut.model_validate(body) for _, body in found]
 
 
 def get(store: Store, collection: str, name: str) -> ProjectionOut:
@@ -92,7 +97,7 @@ def delete(store: Store, collection: str, name: str) -> None:
 
 def delete_all(store: Store, collection: str) -> None:
     """Forget every projection of a collection that is gone."""
-    for key in runs.keys(store, KIND, collection):
+    for key, _ in runs.of_collection(store, KIND, collection):
         store.delete_document(KIND, key)
 
 
@@ -110,7 +115,8 @@ def points(store: Store, collection: str, name: str) -> ProjectionPoints:
 def draw(store: Store, collection: str, name: str, color: str | None) -> bytes:
     """A PNG of the projection, coloured by a payload field such as `metadata.label`.
 
-    Numbers of more than twenty values get a colour bar, everything else a legend.
+    Numbers of more than twenty values get a colour bar, everything else a legend. Raises
+    UnknownProjection, InvalidField if no image on the map has the field.
     """
     run = get(store, collection, name)
     payloads, coordinates = _placed(store, collection, run)
@@ -118,10 +124,13 @@ def draw(store: Store, collection: str, name: str, color: str | None) -> bytes:
     if color is None:
         return plot_projection(coordinates, title=title)
     values = [_field(payload, color) for payload in payloads]
+    if all(value is None for value in values):
+        raise InvalidField(f"No image on the map has a value in '{color}' to colour it by.")
     if color.startswith("metadata.") and _continuous(values):
         shown = [np.nan if value is None else float(value) for value in values]
         return plot_projection(coordinates, title=title, values=shown, legend=color)
-    names = ["none" if v is None else v if type(v) is int else str(v) for v in values]
+    of_cluster = color.startswith("clusters.")  # whose numbers are drawn as clusters and noise
+    names = ["none" if v is None else v if of_cluster else str(v) for v in values]
     return plot_projection(coordinates, title=title, labels=names, legend=color)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike_service.analysis.progress import Progress
 from lookalike_service.errors import InvalidParameters
 from lookalike_service.store.protocol import Store
-
-Progress = Callable[[str, int, int | None], None]
 
 
 def key(collection: str, name: str) -> str:
@@ -20,10 +19,10 @@ def key(collection: str, name: str) -> str:
     return f"{collection}/{name}"
 
 
-def keys(store: Store, kind: str, collection: str) -> list[str]:
-    """The keys of a collection's runs, by name."""
+def of_collection(store: Store, kind: str, collection: str) -> list[tuple[str, dict[str, Any]]]:
+    """The documents of a collection's runs with their keys, by name."""
     prefix = key(collection, "")
-    return [found for found, _ in store.documents(kind) if found.startswith(prefix)]
+    return [(found, body) for found, body in store.documents(kind) if found.startswith(prefix)]
 
 
 def point_count(store: Store, collection: str, filter: Mapping[str, Any] | None) -> int:
@@ -43,38 +42,30 @@ def gather(
     folder: Path,
     progress: Progress,
 ) -> list[str]:
-    """Stream the vectors to `folder/vectors.npy`, float32 (n, dim), memory-mapped; the ids in row order.
+    """Stream the vectors to `folder/vectors.npy`, float32 (n, dim); the ids in row order.
 
+    Images indexed or deleted meanwhile: the first are left for the next run, the others left out.
     Raises InvalidParameters if there are none.
     """
     dim, total = store.collection(collection).space.dim, point_count(store, collection, filter)
-    vectors = np.lib.format.open_memmap(
-        folder / "gathering", mode="w+", dtype=np.float32, shape=(total, dim)
-    )
+    path = folder / "vectors.npy"
+    vectors = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(total, dim))
     ids: list[str] = []
     for batch_ids, batch in store.vectors(collection, filter=filter):
-        # Images indexed since they were counted are left for the next run.
         room = total - len(ids)
-        vectors[len(ids) : len(ids) + min(room, len(batch))] = batch[:room]
+        vectors[len(ids) : len(ids) + len(batch)] = batch[:room]
         ids += batch_ids[:room]
         progress("reading vectors", len(ids), total)
         if len(ids) == total:
             break
-    vectors.flush()
-    _keep(vectors[: len(ids)], folder)
-    return ids
-
-
-def _keep(vectors: NDArray[np.float32], folder: Path) -> None:
-    """Images deleted since they were counted leave rows unused; those are dropped."""
-    source = folder / "gathering"
-    if len(vectors) == 0:
+    if not ids:
         raise InvalidParameters("All images were deleted while the job started.")
-    if source.stat().st_size == 0 or len(vectors) < vectors.base.shape[0]:  # type: ignore[union-attr]
-        np.save(folder / "vectors", vectors, allow_pickle=False)
-        source.unlink()
-    else:
-        source.rename(folder / "vectors.npy")
+    vectors.flush()
+    if len(ids) < total:
+        kept = folder / "kept.npy"
+        np.save(kept, vectors[: len(ids)], allow_pickle=False)
+        kept.replace(path)
+    return ids
 
 
 def id_array(ids: Sequence[str]) -> NDArray[np.str_]:

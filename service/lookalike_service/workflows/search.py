@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from lookalike_service.errors import InvalidField, UnknownImage
-from lookalike_service.schemas import Hit, SearchRequest, SearchResponse
-from lookalike_service.store.protocol import Collection, Store, Vector, point_id
+from lookalike_service.schemas import Hit, HitExplanation, SearchRequest
+from lookalike_service.store.protocol import Collection, Store, Vector
+from lookalike_service.store.protocol import Hit as StoredHit
+from lookalike_service.workflows.explained_hits import find_indexed
 
 
 async def collection(store: Store, name: str) -> Collection:
@@ -17,26 +18,24 @@ async def collection(store: Store, name: str) -> Collection:
     return await asyncio.to_thread(store.collection, name)
 
 
-async def by_request(store: Store, name: str, request: SearchRequest) -> SearchResponse:
-    """Search by `id` or `vector`. Raises InvalidField unless exactly one is given, UnknownImage."""
-    if (request.id is None) == (request.vector is None):
-        raise InvalidField("Give exactly one of 'id' and 'vector' (or post an image).")
-    found = await collection(store, name)
+async def query_of(
+    store: Store, name: str, request: SearchRequest
+) -> tuple[Vector, StoredHit | None]:
+    """The vector that a JSON search asks for, and the indexed image it is of.
+
+    Raises UnknownImage.
+    """
     if request.vector is not None:
-        return await by_vector(store, found, np.asarray(request.vector, np.float32), request)
-    records = await asyncio.to_thread(
-        store.retrieve, name, [point_id(str(request.id))], vectors=True
-    )
-    if not records or records[0].vector is None:
-        raise UnknownImage(f"No image '{request.id}' in collection '{name}'.")
-    return await by_vector(store, found, records[0].vector, request)
+        return np.asarray(request.vector, np.float32), None
+    hit, vector = await asyncio.to_thread(find_indexed, store, name, str(request.id))
+    return vector, hit
 
 
-async def by_vector(
+async def nearest(
     store: Store, found: Collection, vector: Vector, request: SearchRequest
-) -> SearchResponse:
+) -> list[StoredHit]:
     """The images nearest to a vector, float32 (dim,); the query's own id is left out."""
-    hits = await asyncio.to_thread(
+    return await asyncio.to_thread(
         store.query,
         found.name,
         vector,
@@ -44,9 +43,7 @@ async def by_vector(
         offset=request.offset,
         filter=_without_itself(request),
         score_threshold=request.score_threshold,
-    )
-    return SearchResponse(
-        model=found.space.model, hits=[_hit(hit.score, hit.payload) for hit in hits]
+        vectors=request.explain != "none",
     )
 
 
@@ -59,13 +56,16 @@ def _without_itself(request: SearchRequest) -> dict[str, Any] | None:
     }
 
 
-def _hit(score: float, payload: dict[str, Any]) -> Hit:
+def hit_out(hit: StoredHit, explanation: HitExplanation | None = None) -> Hit:
+    """A hit on the wire."""
+    payload = hit.payload
     return Hit(
         id=payload["key"],
-        score=score,
+        score=hit.score,
         source=payload["source"],
         width=payload["width"],
         height=payload["height"],
         metadata=payload["metadata"],
         clusters=payload.get("clusters", {}),
+        explanation=explanation,
     )

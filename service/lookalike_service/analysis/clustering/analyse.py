@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from lookalike_service.analysis.clustering.algorithms import cluster
 from lookalike_service.analysis.clustering.assign import assigner_arrays
-from lookalike_service.analysis.diagnostics import describe_clusters, measure_clustering
+from lookalike_service.analysis.diagnostics import (
+    centroids,
+    describe_clusters,
+    measure_clustering,
+)
 from lookalike_service.analysis.pca import fit_pca
 from lookalike_service.analysis.points import check_points
 from lookalike_service.analysis.progress import Progress
@@ -24,7 +28,8 @@ def analyse(
 
     `parameters`: `algorithm`, `parameters`, `reduction` (text or None) and `seed`.
 
-    Arrays out: `labels`, the assigner's, and with a reduction `mean` and `components`. Figures out:
+    Arrays out: `labels`, `centroids` (clusters, dim) in the space of the vectors, the assigner's, and with a
+    reduction `mean` and `components`. Figures out:
     `clusters` (`label`, `size`, `medoid` as a row, `spread`; in the space of the vectors) and
     `diagnostics` (in the space clustered in). Raises InvalidParameters.
     """
@@ -49,5 +54,6 @@ def analyse(
         **fit.figures,
     }
     clusters = [asdict(found) for found in describe_clusters(vectors, fit.labels)]
-    out |= {"labels": fit.labels, **assigner_arrays(fit.assigner)}
+    out |= {"labels": fit.labels, "centroids": centroids(vectors, fit.labels)}
+    out |= assigner_arrays(fit.assigner)
     return out, {"clusters": clusters, "diagnostics": diagnostics}

@@ -19,12 +19,14 @@ class Method:
     """A method: what it keeps, its parameters, and how it places new points.
 
     `placing`: `linear`, by the model's `mean` and `components`, or `neighbours`, by `interpolate`.
+    `fewest_points`: below so many it cannot be run.
     """
 
     name: str
     meaning: str
     parameters: tuple[Parameter, ...]
     placing: Literal["linear", "neighbours"]
+    fewest_points: int = 1
 
 
 METHODS: Mapping[str, Method] = {
@@ -55,6 +57,7 @@ METHODS: Mapping[str, Method] = {
                 ),
             ),
             "neighbours",
+            fewest_points=5,
         ),
     )
 }
@@ -85,6 +88,22 @@ def resolve_parameters(
     return resolve(name, find_method(name).parameters, parameters, points=points)
 
 
+def check_shape(name: str, *, points: int, dim: int, dimensions: int) -> None:
+    """Raise InvalidParameters if the method cannot lay so many points of `dim` dimensions out."""
+    if dimensions not in (2, 3):
+        raise InvalidParameters(f"a projection has 2 or 3 dimensions, not {dimensions}")
+    if dim < dimensions:
+        raise InvalidParameters(
+            f"a projection to {dimensions} dimensions needs points of as many, not of {dim}"
+        )
+    if points < (fewest := find_method(name).fewest_points):
+        able = [method.name for method in METHODS.values() if method.fewest_points <= points]
+        raise InvalidParameters(
+            f"{name} needs at least {fewest} points, and there are {points}; possible with these: "
+            f"{', '.join(able)}"
+        )
+
+
 def project(
     points: Points,
     method: str,
@@ -97,9 +116,8 @@ def project(
     """Project points float32 (n, dim) to 2 or 3 dimensions. Raises InvalidParameters."""
     check_points(points)
     check_seed(seed)
-    if dimensions not in (2, 3):
-        raise InvalidParameters(f"a projection has 2 or 3 dimensions, not {dimensions}")
     resolved = resolve_parameters(method, parameters, points=len(points))
+    check_shape(method, points=len(points), dim=points.shape[1], dimensions=dimensions)
     # Imported when first run: umap-learn takes seconds, which the service's start need not wait for.
     module = importlib.import_module(f"{__package__}.{method}")
     return cast("_Module", module).fit(points, dimensions, resolved, seed, progress)

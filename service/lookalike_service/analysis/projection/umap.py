@@ -20,13 +20,10 @@ from sklearn.neighbors import NearestNeighbors
 from lookalike_service.analysis.points import Points, all_equal
 from lookalike_service.analysis.progress import Progress
 from lookalike_service.analysis.projection.layout import Layout
-from lookalike_service.errors import InvalidParameters
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ImportWarning)  # for its variant on tensorflow, not used here
     from umap import UMAP
-
-_FEWEST_POINTS = 5
 
 
 def fit(
@@ -35,15 +32,9 @@ def fit(
     """Lay out; the same seed gives the same map. Equal points all lie at the origin.
 
     With too few points for `n_neighbors` all others are neighbours; the figure `n_neighbors` says
-    how many were used. Raises InvalidParameters below five points, or with fewer dimensions in than
-    out.
+    how many were used.
     """
-    count, dim = points.shape
-    if count < _FEWEST_POINTS or dim < dimensions:
-        raise InvalidParameters(
-            f"umap needs at least {_FEWEST_POINTS} points of at least {dimensions} dimensions, and "
-            f"there are {count} of {dim}; pca can draw these"
-        )
+    count = len(points)
     if all_equal(points):
         return Layout(np.zeros((count, dimensions), dtype=np.float32))
     n_neighbors = min(parameters["n_neighbors"], count - 1)

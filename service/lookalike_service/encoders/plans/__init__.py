@@ -1,0 +1,1 @@
+"""Execution plans: the fastest way this machine runs a network, measured and checked against float32."""

@@ -1,0 +1,62 @@
+"""What was decided about running one network on this machine, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lookalike_service.settings import PlanName
+
+Chosen = Literal["measured", "stored", "set"]
+"""By measuring now, from the stored decision of an earlier start, or by LOOKALIKE_PLAN."""
+
+Curve = dict[int, float]
+"""Images per second by batch size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How close a plan's embeddings are to float32's on the calibration images.
+
+    `cosine`: the least over the images. `neighbours`: the mean share of nearest neighbours in common.
+    """
+
+    cosine: float
+    neighbours: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the plan may serve in float32's place."""
+        return self.cosine >= 0.999 and self.neighbours >= 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A way to run a network, with what was measured of it here.
+
+    `images_per_second`: by batch size; of the last calibration if the decision was stored.
+    """
+
+    name: PlanName
+    engine: str
+    device: str
+    dtype: str
+    layout: str
+    chosen: Chosen
+    images_per_second: Curve
+    agreement: Agreement
+
+    @property
+    def batch_size(self) -> int:
+        """The smallest measured batch within 5 % of the highest rate: more only adds latency and memory."""
+        best = max(self.images_per_second.values())
+        return min(n for n, rate in self.images_per_second.items() if rate >= 0.95 * best)
+
+    def wait(self, most: float) -> float:
+        """Seconds, at most `most`, that a lone image should wait for others to join its batch.
+
+        Never longer than what it can save: by how much an image alone takes longer than in a full batch.
+        """
+        alone = 1 / self.images_per_second[min(self.images_per_second)]
+        together = 1 / max(self.images_per_second.values())
+        return min(most, max(0.0, alone - together))

@@ -1,0 +1,177 @@
+"""Encoders whose network is a torch module, whatever library it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lookalike_service.encoders.network import Network, is_average, probe
+from lookalike_service.encoders.pooling import grid_of, normalise
+from lookalike_service.encoders.preprocessing import Preprocessing
+from lookalike_service.encoders.protocol import Encoded, EncoderInfo, Pixels, Region
+from lookalike_service.encoders.spec import EncoderSpec
+from lookalike_service.encoders.squash import Squash
+from lookalike_service.encoders.text import no_text
+from lookalike_service.errors import EncoderFailed
+from lookalike_service.spaces import Space
+
+
+class TextTower(nn.Module):
+    """Texts to embeddings in the images' space, not yet of unit norm: float32 (n, dim)."""
+
+    def __init__(self, model: Any, tokenize: Callable[[list[str]], Tensor]) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenize = tokenize
+        self.eval().requires_grad_(requires_grad=False)
+
+    def forward(self, texts: Sequence[str]) -> Tensor:
+        """Embed texts; longer ones are cut to the model's context."""
+        device = next(self.model.parameters()).device
+        embedded: Tensor = self.model.encode_text(self.tokenize(list(texts)).to(device))
+        return embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a provider builds of a spec.
+
+    `weights`: what identifies them, 64 hex digits. `pooling`: canonical text of layer and pool.
+    `text`: the text tower, or why there is none. `classes`: their names, where they are known.
+    """
+
+    spec: EncoderSpec
+    network: Network
+    preprocessing: Preprocessing | Squash
+    input_size: tuple[int, int]
+    weights: str
+    pooling: str
+    license: str
+    text: TextTower | str
+    classes: tuple[str, ...] = ()
+
+
+class TorchEncoder:
+    """A network in float32; the embedding is its pooled features, normalised.
+
+    `network` is the differentiable float32 network, on `info.device`; it takes samples in [0, 1] less
+    `mean`, by `std`. `classes` are the names of its classes, where they are known. Runs on the GPU where
+    there is one.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = str(parts.spec)
+        shape = probe(parts.network.backbone, *parts.input_size)
+        with torch.inference_mode():
+            dim = parts.network.pool(torch.zeros(1, *shape[1:])).shape[1]
+        self.info = EncoderInfo(
+            model=model,
+            space=Space(
+                model=model,
+                weights=parts.weights,
+                pooling=parts.pooling,
+                preprocessing=str(parts.preprocessing),
+                dim=int(dim),
+            ),
+            input_size=parts.input_size,
+            text=isinstance(parts.text, TextTower),
+            license=parts.license,
+            device=str(device),
+            dtype="float32",
+            closed_form=is_average(parts.network, shape),
+            grid=grid_of(shape, parts.network.prefix),
+            memory_bytes=_bytes(parts.network, parts.text),
+        )
+        self.classes = parts.classes
+        self.mean, self.std = parts.preprocessing.mean, parts.preprocessing.std
+        self.network = parts.network.to(device)
+        self._preprocessing = parts.preprocessing
+        self._text = parts.text.to(device) if isinstance(parts.text, TextTower) else parts.text
+        self._run = _eager(self.network.backbone, parts.preprocessing, device)
+
+    def preprocess(self, rgb: Pixels) -> Pixels:
+        """Resize and crop RGB uint8 (height, width, 3) to uint8 of the input size."""
+        return self._preprocessing.apply(rgb)
+
+    def region(self, width: int, height: int) -> Region:
+        """The part of an upright image of this size that `preprocess` keeps."""
+        return self._preprocessing.region(width, height)
+
+    def encode(self, pixels: Pixels, *, features: bool = False) -> Encoded:
+        """Embed uint8 (n, height, width, 3), RGB, of the input size.
+
+        Raises ValueError for pixels of another shape or type, UnsupportedTarget for features of an encoder
+        without a grid, EncoderFailed where the features are not finite.
+        """
+        with torch.inference_mode():
+            last = self._features(pixels)
+            maps = self.network.maps(last) if features else None
+            embeddings, norms = normalise(self.network.pool(last))
+            if not torch.isfinite(norms).all():
+                raise EncoderFailed(
+                    "The network's features are not finite: its weights are damaged."
+                )
+            return Encoded(
+                embeddings=embeddings.cpu().numpy(),
+                norms=norms.cpu().numpy(),
+                features=None if maps is None else maps.contiguous().cpu().numpy(),
+            )
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts into the images' space: float32 (n, dim), unit L2 norm. Raises UnsupportedText."""
+        if not isinstance(self._text, TextTower):
+            raise no_text(self.info.model, self._text)
+        if not texts:
+            return np.zeros((0, self.info.space.dim), np.float32)
+        with torch.inference_mode():
+            embeddings: NDArray[np.float32] = normalise(self._text(texts))[0].cpu().numpy()
+        return embeddings
+
+    def class_logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        """The network's own classifier: float32 (n, classes), before softmax.
+
+        Raises ValueError as `encode` does, UnsupportedTarget for a network without classes.
+        """
+        with torch.inference_mode():
+            logits: NDArray[np.float32] = self.network.logits(self._features(pixels)).cpu().numpy()
+        return logits
+
+    def _features(self, pixels: Pixels) -> Tensor:
+        expected = (*self.info.input_size, 3)
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != expected:
+            raise ValueError(
+                f"Pixels are {pixels.dtype} {pixels.shape}, not uint8 (n, {expected})."
+            )
+        return self._run(pixels)
+
+
+def _bytes(network: Network, text: TextTower | str) -> int:
+    """The bytes of all weights, each counted once where two halves of a network share it."""
+    parts: list[nn.Module] = [network, text] if isinstance(text, TextTower) else [network]
+    tensors = [t for part in parts for t in (*part.parameters(), *part.buffers())]
+    return sum(t.nbytes for t in {id(t): t for t in tensors}.values())
+
+
+def _eager(
+    backbone: nn.Module, preprocessing: Preprocessing | Squash, device: torch.device
+) -> Callable[[Pixels], Tensor]:
+    """The plain way to run a backbone on uint8 (n, height, width, 3): in float32, as it is."""
+    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
+    # (x / 255 - mean) / std as one multiplication and one addition, per channel.
+    scale = (1 / (255 * std)).view(3, 1, 1).to(device)
+    shift = (-mean / std).view(3, 1, 1).to(device)
+
+    def run(pixels: Pixels) -> Tensor:
+        # Only the shape is permuted: memory stays channels-last, which convolves faster than NCHW.
+        samples = torch.tensor(np.ascontiguousarray(pixels), device=device).permute(0, 3, 1, 2)
+        features: Tensor = backbone(samples * scale + shift)
+        return features
+
+    return run

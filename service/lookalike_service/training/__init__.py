@@ -1,0 +1,1 @@
+"""Models trained on a user's own pictures: autoencoders, and heads on frozen embeddings."""
