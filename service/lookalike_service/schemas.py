@@ -592,12 +592,12 @@ class HeadRequest(Wire):
     )
     form: Literal["linear", "mlp"] = "linear"
     dim: int = Field(128, ge=2, le=2048, description="Length of the new embedding.")
-    epochs: int = Field(50, ge=1, le=10_000)
+    epochs: int = Field(200, ge=1, le=10_000, description="Passes over the labelled images.")
     temperature: float = Field(
         0.1, ge=0.01, le=10, description="Of the supervised contrastive loss: lower heeds the nearest more."
     )
     held_out: float = Field(0.2, gt=0, le=0.5, description="Share of each class not trained on.")
-    learning_rate: float = Field(1e-3, gt=0, le=1)
+    learning_rate: float = Field(3e-3, gt=0, le=1)
     filter: FilterJson | None = None
     seed: int = Field(0, ge=0, lt=2**32)
 

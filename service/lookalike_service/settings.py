@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         (), description="Those of them to load at start instead of on first use, as a JSON list."
     )
     model_memory_bytes: int = Field(
-        4 * 2**30, gt=0, description="Weights kept in memory; beyond, the longest unused are unloaded."
+        4 * 2**30,
+        gt=0,
+        description="Weights kept in memory; beyond, the longest unused are unloaded.",
     )
     model_idle_seconds: float = Field(
         900, gt=0, description="Encoders unused for so long are unloaded; the default one stays."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from lookalike_service.explain.gradcam import closed_form_map
 from lookalike_service.explain.heatmap import Heatmap
 from lookalike_service.explain.methods import METHODS
 from lookalike_service.explain.network import default_layer, find_layer
-from lookalike_service.explain.objectives import Along, Logit, Norm, Objective
+from lookalike_service.explain.objectives import Along, Logit, Norm, Objective, Output
 from lookalike_service.images import Pixels
 from lookalike_service.settings import Settings
 from tests import pictures
@@ -30,6 +30,7 @@ from tests.checkpoints import open_clip_checkpoint, timm_checkpoint
 from tests.encoders import loaded
 
 CLOSE = 1e-3
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def test_every_method_is_the_packages_at_any_layer(
     queries = np.roll(encoder.encode(pixels).embeddings, 1, axis=0)
     # Large, so that the 1e-6 that the package adds to a denominator of Grad-CAM++ does not show.
     scale = 1e6 if method == "gradcam++" else 1.0
-    targets = [lambda output, q=torch.from_numpy(q): scale * output @ q for q in queries]
+    targets = [partial(_dot, torch.from_numpy(query) * scale) for query in queries]
     expected = package_maps(
         encoder, pixels, targets, Kind(lambda _: "", layer), cam=PACKAGE[method]
     )
@@ -211,19 +212,23 @@ def _enlarged(ours: Heatmap, theirs: NDArray[np.float32]) -> NDArray[np.float32]
     return enlarged
 
 
+def _dot(query: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    return output @ query
+
+
 class _Dot:
     """The dot product with a query, times a factor."""
 
-    output = "embedding"
+    output: ClassVar[Output] = "embedding"
 
     def __init__(self, query: NDArray[np.float32], scale: float) -> None:
-        self.query, self.scale = query.astype(np.float64), scale
+        self.query: NDArray[np.float64] = query.astype(np.float64) * scale
 
     def value(self, output: NDArray[np.float64]) -> float:
-        return float(self.scale * self.query @ output)
+        return float(self.query @ output)
 
     def gradient(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.scale * self.query
+        return self.query + 0 * output
 
 
 @pytest.mark.parametrize("name", ["vgg19", "efficientnet_b0"])

@@ -28,6 +28,14 @@ MAP: JsonObject = {
     "image_height": 1,
     "peak": 0.5,
     "empty": False,
+    "made_from": "image",
+    "faithfulness": {
+        "deletion": 0.1,
+        "insertion": 0.5,
+        "score": 0.4,
+        "chance": 0.1,
+        "verdict": "faithful",
+    },
 }
 
 
@@ -123,12 +131,7 @@ class WireService:
             case "POST", "/v1/explain":
                 if request.headers["accept"] == "image/png":
                     return httpx.Response(200, content=PNG)
-                pair = "reference" in parts(request)[0]
-                more = {"similarity": 0.5, "reference_map": MAP} if pair else {}
-                target = "similarity" if pair else "self"
-                return httpx.Response(
-                    200, json={"model": "fake", "target": target, "map": MAP} | more
-                )
+                return httpx.Response(200, json=_explained(request))
         return problem(404, "not_found")
 
     def _embed(self, images: list[bytes], request: httpx.Request) -> httpx.Response:
@@ -250,8 +253,10 @@ class WireService:
         asked = dict(request.url.params) or json.loads(request.content)
         images = list(self.images[name].values())[: int(asked["limit"])]
         left_out = ("sha256", "format", "indexed_at")
+        explained = asked.get("explain") == "similarity"
+        more = {"explanation": {"map": MAP, "query_map": None}} if explained else {}
         hits = [
-            {k: v for k, v in image.items() if k not in left_out} | {"score": 1 - 0.1 * rank}
+            {k: v for k, v in image.items() if k not in left_out} | {"score": 1 - 0.1 * rank} | more
             for rank, image in enumerate(images)
         ]
         return httpx.Response(200, json={"model": "fake", "hits": hits})
@@ -275,6 +280,8 @@ class WireService:
         common = {k: asked.get(k) for k in ("parameters", "filter", "seed")}
         common |= {"space": "s", "points": 2, "created_at": DATE, "seconds": 0.5}
         result = common | (_clustering(asked) if kind == "clusterings" else _projection(asked))
+        if rest[1:2] == ["clusters"]:
+            return httpx.Response(200, json=_card(name, *rest[::2]))
         if rest:
             return httpx.Response(200, json=result)
         return httpx.Response(200, json={kind: [result]})
@@ -314,6 +321,36 @@ class WireService:
             job |= {"state": "failed", "error": {"code": "invalid_parameters", "detail": detail}}
         elif job["state"] == "running":
             job |= {"state": "succeeded", "progress": {"stage": "done", "done": 2, "total": 2}}
+
+
+def _card(collection: str, clustering: str, label: str) -> JsonObject:
+    exemplar = {"id": "a", "score": 0.9, "source": None, "metadata": {}, "map": MAP}
+    return {
+        "collection": collection,
+        "clustering": clustering,
+        "label": int(label),
+        "size": 2,
+        "medoid": "a",
+        "spread": 0.1,
+        "nearest": 1,
+        "similarity": 0.5,
+        "exemplars": [exemplar],
+    }
+
+
+def _explained(request: httpx.Request) -> JsonObject:
+    asked = request.url.params
+    pair = "reference" in parts(request)[0]
+    found = {
+        "model": "fake",
+        "target": asked.get("target", "similarity" if pair else "self"),
+        "method": asked.get("method", "gradcam"),
+        "layer": asked.get("layer"),
+        "value": 0.5,
+        "about": {"cluster": int(asked["cluster"])} if "cluster" in asked else {},
+        "map": MAP | ({"faithfulness": None} if asked.get("faithfulness") == "false" else {}),
+    }
+    return found | ({"similarity": 0.5, "reference_map": MAP} if pair else {})
 
 
 _STATUSES = ("created", "updated", "unchanged")

@@ -42,11 +42,16 @@ def test_classes_of_a_batch_are_those_of_its_images() -> None:
 
 @pytest.mark.parametrize("name", GOLDEN["images"])
 def test_the_embedding_is_the_stored_one(name: str) -> None:
-    """Stored: the first 32 of 1280 values, and the norm before normalisation."""
+    """Stored: the first 32 of 1280 values, and the norm before normalisation.
+
+    Of values about 0.03. Resampling that rounds a sample the other way moves them by up to 0.0005.
+    """
     stored = GOLDEN["images"][name]
     encoded = encode_images(loaded(), pictures.photograph(name))
-    np.testing.assert_allclose(encoded.embeddings[0, :32], stored["embedding"], atol=2e-4)
-    assert encoded.norms[0] == pytest.approx(stored["norm"], rel=1e-3)
+    ours, expected = encoded.embeddings[0, :32], np.array(stored["embedding"])
+    np.testing.assert_allclose(ours, expected, atol=1e-3)
+    assert ours @ expected / np.linalg.norm(ours) / np.linalg.norm(expected) > 0.9999
+    assert encoded.norms[0] == pytest.approx(stored["norm"], rel=2e-3)
 
 
 def test_the_space_is_the_stored_one() -> None:

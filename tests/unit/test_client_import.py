@@ -12,7 +12,7 @@ from lookalike import AsyncCollection, AsyncLookalike, Collection, Lookalike
 PUBLIC = {
     Lookalike: "close collection collections create_collection delete_collection embed explain info "
     "job jobs models ready send url",
-    Collection: "add cluster clustering clusterings delete delete_clustering delete_projection "
+    Collection: "add cluster cluster_card cluster_card_image clustering clusterings delete delete_clustering delete_projection "
     "describe image images index place project projection projection_image projections search "
     "thumbnail update",
     lookalike.Job: "cancel id refresh wait",

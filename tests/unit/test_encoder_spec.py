@@ -24,12 +24,12 @@ values: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def specs(draw: st.DrawFn) -> EncoderSpec:
-    provider = draw(st.sampled_from(["timm", "open_clip", "pixels", "autoencoder"]))
+    provider = draw(st.sampled_from(["timm", "open_clip", "pixels", "autoencoder", "head"]))
     if provider == "pixels":
         name = draw(st.from_regex(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}-(grey|rgb)", fullmatch=True))
         return EncoderSpec(provider="pixels", name=name)
-    if provider == "autoencoder":
-        return EncoderSpec(provider="autoencoder", checkpoint=draw(texts))
+    if provider in ("autoencoder", "head"):
+        return EncoderSpec(provider=provider, checkpoint=draw(texts))
     chosen = draw(st.sets(st.sampled_from(sorted(values))))
     options = {option: draw(values[option]) for option in chosen}
     if draw(st.booleans()):

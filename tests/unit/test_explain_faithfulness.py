@@ -14,6 +14,7 @@ from lookalike_service.images import Pixels
 from tests import pictures
 from tests.encoders import encode_images, features_of, loaded
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = 64
 
 
@@ -31,7 +32,8 @@ def left_half() -> NDArray[np.float32]:
 
 def sharpness_on_the_left(images: Pixels) -> NDArray[np.float64]:
     """A target that the left half alone decides."""
-    return np.abs(np.diff(images[:, :, : SIZE // 2, 0].astype(float), axis=2)).mean(axis=(1, 2))
+    steps = np.abs(np.diff(images[:, :, : SIZE // 2, 0].astype(np.float64), axis=2))
+    return np.asarray(steps.mean(axis=(1, 2)))
 
 
 def test_each_share_of_the_image_is_replaced() -> None:

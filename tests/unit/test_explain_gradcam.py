@@ -22,6 +22,7 @@ from lookalike_service.images import Pixels
 from tests import pictures
 from tests.encoders import encode_images, features_of, loaded
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 K, H, W = 6, 3, 4
 finite = st.floats(-1e3, 1e3, width=32, allow_subnormal=False)
 any_features = arrays(np.float32, (K, H, W), elements=finite)
@@ -129,7 +130,7 @@ def test_a_query_of_another_length_is_refused() -> None:
 
 def test_the_closed_form_needs_no_torch() -> None:
     code = "import lookalike_service.explain.gradcam, sys; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - fixed arguments
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # -- the pointing game on the real encoder

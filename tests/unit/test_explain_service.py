@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -96,7 +95,7 @@ def explain(
     files: dict[str, bytes] | None = None,
     accept: str = "application/json",
     **data: str,
-) -> httpx.Response:
+) -> Any:
     files = files or {"image": jpeg(seed=9)}
     headers = {"accept": accept}
     query = {"faithfulness": False} | (parameters or {})
@@ -113,7 +112,7 @@ def seen(service: FakeService, data: bytes) -> tuple[NDArray[np.float32], NDArra
 
 def check_along(service: FakeService, answer: Any, direction: NDArray[np.floating]) -> None:
     """The map is the one for this direction, of the image of seed 9."""
-    embedding, features = seen(service, jpeg(seed=9))
+    _, features = seen(service, jpeg(seed=9))
     expected = closed_form_map(features, Along(direction))
     np.testing.assert_allclose(answer["map"]["grid"], expected.grid, atol=1e-4)
     assert answer["map"]["peak"] == pytest.approx(expected.peak, rel=1e-3)
@@ -125,7 +124,7 @@ def check_along(service: FakeService, answer: Any, direction: NDArray[np.floatin
 
 def test_alone_an_image_is_explained_by_itself(service: FakeService) -> None:
     answer = explain(service).json()
-    embedding, features = seen(service, jpeg(seed=9))
+    _, features = seen(service, jpeg(seed=9))
     expected = closed_form_map(features, Norm())
     assert (answer["target"], answer["method"], answer["layer"]) == ("self", "gradcam", None)
     assert answer["value"] == pytest.approx(np.linalg.norm(features.mean(axis=(1, 2))), rel=1e-4)
@@ -188,8 +187,9 @@ def test_a_component_is_explained_on_either_side(
 
 
 @pytest.mark.parametrize(
-    ("against", "other"), [({}, 1), ({"against": "nearest"}, 1), ({"against": 1}, 1), ({"against": "none"}, None)]
-)  # fmt: skip
+    ("against", "other"),
+    [({}, 1), ({"against": "nearest"}, 1), ({"against": 1}, 1), ({"against": "none"}, None)],
+)
 def test_a_cluster_is_explained_against_another(
     service: FakeService, against: dict[str, Any], other: int | None
 ) -> None:
@@ -286,7 +286,8 @@ def test_judging_can_be_switched_off(service: FakeService) -> None:
 
 def test_embeddings_come_with_maps_of_any_target(service: FakeService) -> None:
     files = [("images", jpeg(seed=9)), ("images", b"broken"), ("images", jpeg(seed=8))]
-    query = {"explain": "cluster", "collection": "c", "clustering": "two", "cluster": 1}
+    query: dict[str, Any] = {"explain": "cluster", "collection": "c", "clustering": "two"}
+    query["cluster"] = 1
     items = service.client.post("/v1/embed", params=query, files=files).json()["items"]
     here, there = centroids(service)
     check_along(service, items[0], there - here)
@@ -307,10 +308,10 @@ def search(service: FakeService, **body: Any) -> Any:
 
 
 def test_a_search_explains_the_query_and_each_hit(service: FakeService) -> None:
-    query = {"explain": "similarity", "limit": 3}
+    query: dict[str, Any] = {"explain": "similarity", "limit": 3}
     files = {"image": jpeg(seed=9)}
     hits = service.client.post(f"{C}/search", params=query, files=files).json()["hits"]
-    embedding, features = seen(service, jpeg(seed=9))
+    _, features = seen(service, jpeg(seed=9))
     by_id = dict(zip(IDS, vectors(service), strict=True))
     assert len(hits) == 3
     for hit in hits:
@@ -401,28 +402,31 @@ def test_a_card_is_drawn_from_thumbnails(service: FakeService) -> None:
 # -- bad input
 
 
+NEIGHBOURS = {"target": "neighbours", "collection": "c"}
+COMPONENT = {"target": "component", "collection": "c"}
+CLUSTER = {"target": "cluster", "collection": "c", "clustering": "two"}
 WRONG: Sequence[tuple[str, int, str, dict[str, Any]]] = [
     ("unsupported_target", 422, "self, similarity, component", {"target": "class"}),
     ("unsupported_target", 422, "self, similarity, component", {"target": "text", "text": "cat"}),
     ("unsupported_target", 422, "no network", {"layer": "blocks.5"}),
     ("unsupported_target", 422, "no network", {"method": "rollout"}),
-    ("invalid_field", 422, "knows no target", {"method": "eigencam", "target": "neighbours", "collection": "c"}),
+    ("invalid_field", 422, "knows no target", NEIGHBOURS | {"method": "eigencam"}),
     ("invalid_field", 422, "gradcam", {"method": "magic"}),
     ("invalid_field", 422, "takes no 'cluster'", {"target": "self", "cluster": 1}),
     ("missing_part", 422, "'collection' and 'clustering'", {"target": "cluster"}),
     ("missing_part", 422, "both", {"target": "similarity", "id": "a"}),
-    ("unknown_collection", 404, "", {"target": "neighbours", "collection": "zzz"}),
+    ("unknown_collection", 404, "", NEIGHBOURS | {"collection": "zzz"}),
     ("unknown_image", 404, "zzz", {"collection": "c", "id": "zzz"}),
-    ("unknown_clustering", 404, "two", {"target": "cluster", "collection": "c", "clustering": "x", "cluster": 0}),
-    ("unknown_cluster", 404, "labels 0 to 1", {"target": "cluster", "collection": "c", "clustering": "two", "cluster": 2}),
-    ("unknown_cluster", 404, "noise", {"target": "cluster", "collection": "c", "clustering": "two", "cluster": -1}),
-    ("unknown_cluster", 404, "labels 0 to 1", {"target": "cluster", "collection": "c", "clustering": "two", "cluster": 0, "against": 7}),
-    ("invalid_field", 422, "itself", {"target": "cluster", "collection": "c", "clustering": "two", "cluster": 0, "against": 0}),
-    ("missing_part", 422, "name one", {"target": "component", "collection": "c", "component": 1}),
-    ("unknown_projection", 404, "pca", {"target": "component", "collection": "c", "projection": "x", "component": 1}),
-    ("invalid_field", 422, "components 1 to 2", {"target": "component", "collection": "c", "projection": "pca", "component": 3}),
-    ("invalid_field", 422, "components 1 to 2", {"target": "component", "collection": "c", "projection": "pca", "component": 0}),
-    ("invalid_field", 422, "no components", {"target": "component", "collection": "c", "projection": "umap", "component": 1}),
+    ("unknown_clustering", 404, "two", CLUSTER | {"clustering": "x", "cluster": 0}),
+    ("unknown_cluster", 404, "labels 0 to 1", CLUSTER | {"cluster": 2}),
+    ("unknown_cluster", 404, "noise", CLUSTER | {"cluster": -1}),
+    ("unknown_cluster", 404, "labels 0 to 1", CLUSTER | {"cluster": 0, "against": 7}),
+    ("invalid_field", 422, "itself", CLUSTER | {"cluster": 0, "against": 0}),
+    ("missing_part", 422, "name one", COMPONENT | {"component": 1}),
+    ("unknown_projection", 404, "pca", COMPONENT | {"projection": "x", "component": 1}),
+    ("invalid_field", 422, "components 1 to 2", COMPONENT | {"projection": "pca", "component": 3}),
+    ("invalid_field", 422, "components 1 to 2", COMPONENT | {"projection": "pca", "component": 0}),
+    ("invalid_field", 422, "no components", COMPONENT | {"projection": "umap", "component": 1}),
     ("invalid_field", 422, "leave 'model' out", {"collection": "c", "id": "a", "model": "fake:other"}),
 ]  # fmt: skip
 

@@ -174,6 +174,63 @@ def test_damaged_exif_leaves_the_picture_as_stored() -> None:
     assert decode(data, LIMITS).rgb.shape == (48, 64, 3)
 
 
+# -- decoding at a reduced scale
+
+
+def test_a_large_jpeg_is_decoded_smaller_where_that_suffices() -> None:
+    data = pictures.encoded(pictures.scene(800, 600), quality=95)
+    image = decode(data, LIMITS, shorter=140)
+    assert image.rgb.shape == (150, 200, 3)
+    assert (image.width, image.height) == (800, 600)
+    small = Pillow.fromarray(pictures.scene(800, 600)).resize((200, 150), Pillow.Resampling.BOX)
+    assert np.abs(image.rgb.astype(int) - np.asarray(small)).mean() < 6
+
+
+@given(width=st.integers(1, 700), height=st.integers(1, 700), shorter=st.integers(1, 700))
+@settings(max_examples=60, deadline=None)
+def test_a_reduced_picture_is_never_shorter_than_asked_nor_larger_than_its_file(
+    width: int, height: int, shorter: int
+) -> None:
+    image = decode(pictures.encoded(pictures.scene(width, height)), LIMITS, shorter=shorter)
+    assert (image.width, image.height) == (width, height)
+    assert min(shorter, width, height) <= min(image.rgb.shape[:2]) <= min(width, height)
+
+
+@pytest.mark.parametrize("format", [f for f in pictures.FORMATS if f != "jpeg"])
+def test_other_formats_are_decoded_in_full(format: str) -> None:
+    data = pictures.encoded(pictures.scene(640, 480), format)
+    assert decode(data, LIMITS, shorter=10).rgb.shape == (480, 640, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_picture_comes_out_upright_with_its_full_size(orientation: int) -> None:
+    data = pictures.rotated_jpeg(orientation, 640, 480)
+    reduced, full = decode(data, LIMITS, shorter=120), decode(data, LIMITS)
+    assert (reduced.width, reduced.height) == (full.width, full.height)
+    assert reduced.rgb.shape == (full.height // 4, full.width // 4, 3)
+    small = Pillow.fromarray(full.rgb).resize((full.width // 4, full.height // 4))
+    assert np.abs(reduced.rgb.astype(int) - np.asarray(small)).mean() < 6
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_jpegs_of_other_colours_are_reduced_too(mode: str) -> None:
+    data = pictures.saved(Pillow.fromarray(pictures.scene(640, 480)).convert(mode), "jpeg")
+    assert decode(data, LIMITS, shorter=120).rgb.shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("kept", [0.1, 0.3, 0.7, 0.95])
+def test_a_jpeg_cut_short_is_truncated_at_any_scale(kept: float, progressive: bool) -> None:
+    data = pictures.encoded(pictures.scene(640, 480), progressive=progressive)
+    with pytest.raises(errors.TruncatedImage):
+        decode(data[: int(len(data) * kept)], LIMITS, shorter=60)
+
+
+def test_limits_are_those_of_the_file_at_any_scale() -> None:
+    with pytest.raises(errors.TooManyPixels, match="307,200"):
+        decode(pictures.jpeg(640, 480), Limits(2**20, 640 * 480 - 1), shorter=60)
+
+
 # -- broken files and limits
 
 

@@ -30,6 +30,9 @@ DIM = 48
 SETTINGS = Settings(plan="float32")
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 def buried(count: int = 240, classes: int = 4) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Unit vectors whose class is in four small numbers, and whose other 44 are loud and say nothing."""
     rng = np.random.default_rng(0)
@@ -49,9 +52,9 @@ def base() -> Encoder:
 
 def parameters(folder: Path, **changes: Any) -> dict[str, Any]:
     return {
-        "folder": str(folder), "fingerprint": "f", "base": BASE, "base_space": base().info.space.id,
-        "form": "linear", "dim": 8, "seed": 0, "held_out": 0.25, "epochs": 40,
-        "learning_rate": 3e-3, "temperature": 0.1,
+        "folder": str(folder), "base": BASE, "base_space": base().info.space.id,
+        "form": "linear", "dim": 8, "seed": 0, "held_out": 0.25, "epochs": 80,
+        "learning_rate": 1e-2, "temperature": 0.1,
     } | changes  # fmt: skip
 
 
@@ -61,15 +64,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     return folder, train({"vectors": VECTORS, "labels": LABELS}, parameters(folder), silent)[1]
 
 
-@pytest.mark.parametrize("form", ["linear", "mlp"])
+@pytest.mark.parametrize(("form", "gain"), [("linear", 0.5), ("mlp", 0.2)])
 def test_a_head_finds_the_class_where_the_raw_embedding_hides_it(
-    tmp_path: Path, form: str
+    tmp_path: Path, form: str, gain: float
 ) -> None:
     arrays = {"vectors": VECTORS, "labels": LABELS}
     measures = train(arrays, parameters(tmp_path, form=form), silent)[1]["measures"]
     assert measures["recall_at_1_before"] < 0.5
-    assert measures["recall_at_1_after"] > measures["recall_at_1_before"] + 0.3
-    assert measures["knn_accuracy_after"] > measures["knn_accuracy_before"] + 0.3
+    assert measures["recall_at_1_after"] > measures["recall_at_1_before"] + gain
+    assert measures["knn_accuracy_after"] > measures["knn_accuracy_before"] + gain
 
 
 def test_labels_that_say_nothing_bring_nothing_on_held_out_images(tmp_path: Path) -> None:

@@ -13,16 +13,21 @@ from lookalike import errors
 from lookalike.aio import AsyncCollection, AsyncJob, AsyncLookalike
 from lookalike.client import Collection, Job, Lookalike
 from lookalike.errors import LookalikeError
+from lookalike.explaining import TargetOptions
 from lookalike.images import ImageInput
 from lookalike.results import (
     Cluster,
+    ClusterCard,
     Clustering,
     CollectionInfo,
     Embeddings,
     EmbedItem,
+    Exemplar,
     Explanation,
+    Faithfulness,
     FieldType,
     Hit,
+    HitExplanation,
     ImagePage,
     IndexedImage,
     IndexItem,
@@ -51,14 +56,18 @@ __all__ = [
     "AsyncJob",
     "AsyncLookalike",
     "Cluster",
+    "ClusterCard",
     "Clustering",
     "Collection",
     "CollectionInfo",
     "EmbedItem",
     "Embeddings",
+    "Exemplar",
     "Explanation",
+    "Faithfulness",
     "FieldType",
     "Hit",
+    "HitExplanation",
     "ImageInput",
     "ImagePage",
     "IndexItem",
@@ -81,6 +90,7 @@ __all__ = [
     "Readiness",
     "Region",
     "SearchResult",
+    "TargetOptions",
     "Training",
     "TrainingEpoch",
     "UnusedImage",

@@ -152,6 +152,8 @@ class Collection:
     cluster = _starts_job(collection_calls.cluster)
     clusterings = _sends_for_collection(collection_calls.clusterings)
     clustering = _sends_for_collection(collection_calls.clustering)
+    cluster_card = _sends_for_collection(collection_calls.cluster_card)
+    cluster_card_image = _sends_for_collection(collection_calls.cluster_card_image)
     delete_clustering = _sends_for_collection(collection_calls.delete_clustering)
     project = _starts_job(collection_calls.project)
     projections = _sends_for_collection(collection_calls.projections)

@@ -135,6 +135,8 @@ def search(
     offset: int = 0,
     score_threshold: float | None = None,
     filter: Filter | None = None,
+    explain: Literal["none", "similarity"] = "none",
+    faithfulness: bool = False,
 ) -> Call[results.SearchResult]:
     """The images most like an image, an indexed image `id` (left out of its hits), a vector or a text.
 
@@ -145,6 +147,8 @@ def search(
         raise InvalidInput("search() takes an image, id, vector or text: exactly one of them.")
     path, parse = _path(collection, "search"), record(results.SearchResult)
     options = present(limit=limit, offset=offset, score_threshold=score_threshold)
+    if explain != "none":
+        options |= {"explain": explain, "faithfulness": faithfulness}
     if image is not None:
         query = options | present(filter=as_json(filter))
         return Call("POST", path, parse, query, files=[("image", read_image(image))])
@@ -189,6 +193,22 @@ def clusterings(collection: str) -> Call[list[results.Clustering]]:
 def clustering(collection: str, name: str) -> Call[results.Clustering]:
     """One clustering with its sizes, medoids and diagnostics. Raises UnknownClustering."""
     return Call("GET", _path(collection, "clusterings", name), record(results.Clustering))
+
+
+def cluster_card(
+    collection: str, name: str, label: int, *, exemplars: int = 6
+) -> Call[results.ClusterCard]:
+    """A cluster's medoid, spread and typical members with maps. Raises UnknownCluster, UnknownClustering."""
+    path = _path(collection, "clusterings", name, "clusters", str(label))
+    return Call("GET", path, record(results.ClusterCard), present(exemplars=exemplars))
+
+
+def cluster_card_image(
+    collection: str, name: str, label: int, *, exemplars: int = 6
+) -> Call[bytes]:
+    """The card as PNG, drawn from thumbnails. Raises UnknownCluster, UnknownClustering."""
+    path = _path(collection, "clusterings", name, "clusters", str(label))
+    return Call("GET", path, content, present(exemplars=exemplars), accept="image/png")
 
 
 def delete_clustering(collection: str, name: str) -> Call[None]:

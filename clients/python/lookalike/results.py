@@ -97,8 +97,24 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """Whether a map can be believed: what the target does when its hottest places are blurred.
+
+    `deletion` and `insertion`: the mean target while they are blurred, or shown, first. `score`: insertion
+    less deletion. `chance`: the largest score, up or down, of maps of noise on the same image. `verdict`:
+    `faithful` if the score is more than twice that, `weak` if it is more, else `no better than chance`.
+    """
+
+    deletion: float
+    insertion: float
+    score: float
+    chance: float
+    verdict: Literal["faithful", "weak", "no better than chance"]
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
-    """A Grad-CAM map: rows of values in [0, 1] over `region`."""
+    """A heat map: rows of values in [0, 1] over `region`."""
 
     grid: list[list[float]]
     region: Region
@@ -109,6 +125,10 @@ class Map:
     """Largest value before scaling."""
     empty: bool
     """Nothing in the image speaks for the target: the grid is all zeros."""
+    made_from: Literal["image", "thumbnail"] = "image"
+    """What was explained: the image as sent, or the thumbnail that is kept of it."""
+    faithfulness: Faithfulness | None = None
+    """None where it was not asked for, or the map is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +159,21 @@ class Embeddings(Listing[EmbedItem]):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What in the image the embedding, or its likeness to the reference, comes from."""
+    """What in an image speaks for the target."""
 
     model: str
-    target: Literal["self", "similarity"]
+    target: str
     map: Map
+    method: str
+    value: float
+    """The target itself: a norm for `self`, a logit for `class`, a coordinate for `component`, a
+    difference of cosines for `cluster`, else a cosine."""
+    about: dict[str, Any]
+    """What the target came to, such as the cluster it is told apart from."""
+    layer: str | None = None
+    """The layer explained; None for the last feature maps."""
     similarity: float | None = None
-    """Cosine of the two embeddings, -1 to 1."""
+    """Cosine with the reference, -1 to 1."""
     reference_map: Map | None = None
 
 
@@ -220,6 +248,18 @@ class ImagePage(Listing[IndexedImage]):
 
 
 @dataclass(frozen=True, slots=True)
+class HitExplanation:
+    """Why a hit is like the query: where the hit is (`map`), and where the query is (`query_map`).
+
+    `query_map` is None if the query is no image; `error` says why there is no `map`.
+    """
+
+    map: Map | None = None
+    query_map: Map | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A similar image; `score` is the cosine, -1 to 1."""
 
@@ -230,6 +270,8 @@ class Hit:
     height: int
     metadata: dict[str, Any]
     clusters: dict[str, int]
+    explanation: HitExplanation | None = None
+    """Where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +350,42 @@ class Clustering:
     diagnostics: dict[str, float | None]
     created_at: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A typical image of a cluster; `score` is its cosine with the centroid.
+
+    `map` is what makes it of this cluster and not the nearest; `error` says why there is none.
+    """
+
+    id: str
+    score: float
+    source: str | None
+    metadata: dict[str, Any]
+    map: Map | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCard(Listing[Exemplar]):
+    """What a cluster is about; iterates over `exemplars`, the members nearest to its centroid.
+
+    `nearest` is the other cluster with the nearest centroid, and `similarity` the cosine of the two.
+    """
+
+    collection: str
+    clustering: str
+    label: int
+    size: int
+    medoid: str | None
+    spread: float
+    nearest: int | None
+    similarity: float | None
+    exemplars: list[Exemplar]
+
+    def _rows(self) -> list[Exemplar]:
+        return self.exemplars
 
 
 @dataclass(frozen=True, slots=True)

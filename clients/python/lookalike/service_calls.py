@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 from lookalike import results
 from lookalike.call import Call, content, nothing, record, records
-from lookalike.fields import present, segment
+from lookalike.explaining import Target, TargetOptions, target_query
+from lookalike.fields import as_json, present, segment
 from lookalike.images import ImageInput, read_image, read_images
 
 
@@ -33,18 +34,19 @@ def embed(
     images: ImageInput | Iterable[ImageInput],
     *,
     model: str | None = None,
-    explain: Literal["none", "self"] = "none",
+    explain: Literal["none"] | Target = "none",
+    **options: Unpack[TargetOptions],
 ) -> Call[results.Embeddings]:
-    """Embed images, in order; `explain="self"` adds a Grad-CAM map to each.
+    """Embed images, in order; `explain`, such as "self", adds a map of that target to each.
 
-    An image that cannot be used has `error` in its item and the others are served.
-    Raises InvalidInput, UnknownModel, TooManyImages.
+    `options` are those of the target. An image that cannot be used has `error` in its item and the others
+    are served. Raises InvalidInput, UnknownModel, TooManyImages, UnsupportedTarget.
     """
     return Call(
         "POST",
         "/v1/embed",
         record(results.Embeddings),
-        query=present(model=model, explain=explain),
+        query=present(model=model, explain=explain) | target_query(options),
         files=[("images", file) for file in read_images(images)],
         only_failed=lambda error: results.Embeddings([results.EmbedItem(0, error=error)]),
     )
@@ -71,9 +73,12 @@ def explain(
     image: ImageInput,
     reference: ImageInput | None = None,
     *,
-    target: Literal["self", "similarity"] | None = None,
+    target: Target | None = None,
+    vector: Iterable[float] | None = None,
     model: str | None = None,
+    faithfulness: bool = True,
     as_png: Literal[False] = False,
+    **options: Unpack[TargetOptions],
 ) -> Call[results.Explanation]: ...
 
 
@@ -82,9 +87,12 @@ def explain(
     image: ImageInput,
     reference: ImageInput | None = None,
     *,
-    target: Literal["self", "similarity"] | None = None,
+    target: Target | None = None,
+    vector: Iterable[float] | None = None,
     model: str | None = None,
+    faithfulness: bool = True,
     as_png: Literal[True],
+    **options: Unpack[TargetOptions],
 ) -> Call[bytes]: ...
 
 
@@ -92,23 +100,33 @@ def explain(
     image: ImageInput,
     reference: ImageInput | None = None,
     *,
-    target: Literal["self", "similarity"] | None = None,
+    target: Target | None = None,
+    vector: Iterable[float] | None = None,
     model: str | None = None,
+    faithfulness: bool = True,
     as_png: bool = False,
+    **options: Unpack[TargetOptions],
 ) -> Call[results.Explanation] | Call[bytes]:
-    """Grad-CAM of an embedding (`self`), or of its cosine with a reference (`similarity`).
+    """Where in an image its embedding comes from, or what speaks for a target.
 
-    `target` defaults to `similarity` when there is a reference, else `self`. `as_png` gives the
-    overlay as PNG bytes instead of the grids; with a reference, both overlays side by side.
-    Raises InvalidInput, ImageError, UnknownModel.
+    `target` defaults to `similarity` when there is a `reference`, a `vector` or an `id` to compare with,
+    else `self`; `options` are those of the target. `faithfulness` judges each map, for 32 embeddings a map.
+    `as_png` gives the overlays as PNG bytes instead of the grids. Raises InvalidInput, ImageError,
+    UnknownModel, UnsupportedTarget, and what the options name and is not there: UnknownCluster…
     """
     files = [("image", read_image(image))]
     if reference is not None:
         files.append(("reference", read_image(reference)))
-    query = present(model=model, target=target)
+    floats = None if vector is None else [float(value) for value in vector]
+    query = present(model=model, target=target, faithfulness=None if faithfulness else False)
+    parts: dict[str, Any] = {
+        "query": query | target_query(options),
+        "files": files,
+        "form": present(vector=as_json(floats)),
+    }
     if as_png:
-        return Call("POST", "/v1/explain", content, query, files=files, accept="image/png")
-    return Call("POST", "/v1/explain", record(results.Explanation), query, files=files)
+        return Call("POST", "/v1/explain", content, accept="image/png", **parts)
+    return Call("POST", "/v1/explain", record(results.Explanation), **parts)
 
 
 # -- jobs

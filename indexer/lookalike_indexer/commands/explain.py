@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from lookalike import Explanation
+from lookalike.explaining import Method, Target, TargetOptions
 from lookalike_indexer.options import ApiKey, Json, Url, connect
 from lookalike_indexer.output import print_json
+
+_OF_TARGET = "Options of a target"
 
 
 def explain(
@@ -21,25 +25,123 @@ def explain(
         Path | None,
         typer.Option("--output", "-o", help="Write the overlay here as PNG; of two images, both."),
     ] = None,
+    target: Annotated[
+        Target | None,
+        typer.Option(
+            help="What to explain; default: similarity to the other image, or self.",
+        ),
+    ] = None,
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="How feature maps become a heat map; default: gradcam.",
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Layer of the network; default: its last feature maps.")
+    ] = None,
+    faithfulness: Annotated[
+        bool, typer.Option(help="Judge each map against maps of noise.")
+    ] = True,
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", "-c", help="Collection.", rich_help_panel=_OF_TARGET),
+    ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option(help="similarity: an indexed image.", rich_help_panel=_OF_TARGET),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="text: what to look for.", rich_help_panel=_OF_TARGET)
+    ] = None,
+    class_: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            help="class: number or name; default: the most likely.",
+            rich_help_panel=_OF_TARGET,
+        ),
+    ] = None,
+    projection: Annotated[
+        str | None,
+        typer.Option(help="component: a PCA projection.", rich_help_panel=_OF_TARGET),
+    ] = None,
+    component: Annotated[
+        int | None,
+        typer.Option(
+            help="component: from 1, negative for its negative side.", rich_help_panel=_OF_TARGET
+        ),
+    ] = None,
+    clustering: Annotated[
+        str | None,
+        typer.Option(
+            help="cluster: the clustering; component: one with a reduction.",
+            rich_help_panel=_OF_TARGET,
+        ),
+    ] = None,
+    cluster: Annotated[
+        int | None, typer.Option(help="cluster: its label.", rich_help_panel=_OF_TARGET)
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="cluster: another label, 'nearest' or 'none'; default: nearest.",
+            rich_help_panel=_OF_TARGET,
+        ),
+    ] = None,
+    neighbours: Annotated[
+        int | None,
+        typer.Option(help="neighbours: how many; default: 10.", rich_help_panel=_OF_TARGET),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Encoder.", metavar="SPEC")] = None,
     url: Url = None,
     api_key: ApiKey = None,
     json: Json = False,
 ) -> None:
-    """Show with Grad-CAM where in an image its embedding, or its likeness to another, comes from."""
+    """Show where in an image its embedding, its likeness to another, or any target comes from."""
     if output is None and not json:
         raise typer.BadParameter("Say what to make of it: --output FILE, --json or both.")
+    options: TargetOptions = {
+        "method": method, "layer": layer, "collection": collection, "id": id, "text": text,
+        "class_": class_, "projection": projection, "component": component, "clustering": clustering,
+        "cluster": cluster, "against": against, "neighbours": neighbours,
+    }  # fmt: skip
     with connect(url, api_key) as client:
-        explanation = client.explain(image, reference, model=model)
+        found = client.explain(
+            image, reference, target=target, model=model, faithfulness=faithfulness, **options
+        )
         if output is not None:
-            output.write_bytes(client.explain(image, reference, model=model, as_png=True))
+            # The verdict is known by now.
+            png = client.explain(
+                image,
+                reference,
+                target=target,
+                model=model,
+                faithfulness=False,
+                as_png=True,
+                **options,
+            )
+            output.write_bytes(png)
     if json:
-        print_json(explanation)
+        print_json(found)
         return
-    if explanation.similarity is not None:
-        typer.echo(f"similarity {explanation.similarity:.4f}")
-    maps = [("image", explanation.map), ("reference", explanation.reference_map)]
-    for name, found in maps:
-        if found is not None and found.empty:
-            typer.echo(f"nothing in the {name} speaks for the target: its map is empty")
+    _say(found)
     typer.echo(f"wrote {output}")
+
+
+def _say(found: Explanation) -> None:
+    """The target's value, and what to think of each map."""
+    what = "similarity" if found.similarity is not None else found.target
+    about = ", ".join(f"{name} {value}" for name, value in found.about.items())
+    typer.echo(f"{what} {found.value:.4f}" + (f" ({about})" if about else ""))
+    for name, drawn in (("image", found.map), ("reference", found.reference_map)):
+        if drawn is None:
+            continue
+        if drawn.empty:
+            typer.echo(f"nothing in the {name} speaks for the target: its map is empty")
+        elif drawn.faithfulness is not None:
+            judged = drawn.faithfulness
+            typer.echo(
+                f"the map of the {name} is {judged.verdict}: score {judged.score:.3f}, by chance up to "
+                f"{judged.chance:.3f}"
+            )

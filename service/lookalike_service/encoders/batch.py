@@ -75,7 +75,7 @@ def _passes(places: list[int], encoder: Encoder) -> Iterator[list[int]]:
 def _encode_group(items: Sequence[EncodeItem]) -> list[Outcome]:
     try:
         return _encode_together(items)
-    except Exception as error:  # a model may raise anything; the batch must survive it
+    except Exception as error:  # noqa: BLE001 - a model may raise anything; the batch must survive it
         failure = error
     # Outside the handler, whose traceback would keep the failed pass's memory from being used again.
     if len(items) == 1:
@@ -89,7 +89,9 @@ def _encode_group(items: Sequence[EncodeItem]) -> list[Outcome]:
     return [outcome for part in parts for outcome in _encode_group(part)]
 
 
-def _failed(encoder: Encoder, failure: Exception) -> EncoderFailed:
+def _failed(encoder: Encoder, failure: Exception) -> LookalikeError:
+    if isinstance(failure, LookalikeError):
+        return failure
     log.error("encoder failed", model=encoder.info.model, exc_info=failure)
     if _is_out_of_memory(failure):
         height, width = encoder.info.input_size

@@ -15,8 +15,8 @@ from lookalike_service.analysis.progress import Progress
 from lookalike_service.encoders.autoencoder import Architecture, ConvAutoencoder, save_autoencoder
 from lookalike_service.training.checkpoint import CheckpointFile
 from lookalike_service.training.fit import Plan, Rows, fit
+from lookalike_service.training.models_folder import CHECKPOINT
 
-CHECKPOINT = "checkpoint.safetensors"
 _SHOWN = 10
 _GAP = 4
 
@@ -63,7 +63,7 @@ def train(
         loss=loss,
         held_out_loss=held_out_loss,
     )
-    file = CheckpointFile(folder / CHECKPOINT, parameters["fingerprint"])
+    file = CheckpointFile(folder / CHECKPOINT)
     fitted = fit(model, plan, file, progress)
     progress("drawing pictures anew", 0, None)
     with torch.inference_mode():

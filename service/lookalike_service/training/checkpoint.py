@@ -35,13 +35,10 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """One safetensors file, replaced as a whole after each epoch.
+    """One safetensors file, replaced as a whole after each epoch."""
 
-    `fingerprint` is of the data and parameters: a checkpoint of others is as good as none.
-    """
-
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        self._path, self._fingerprint = path, fingerprint
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def write(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint
@@ -60,7 +57,7 @@ class CheckpointFile:
         curve = json.dumps([asdict(epoch) for epoch in checkpoint.curve])
         self._path.parent.mkdir(parents=True, exist_ok=True)
         written = self._path.with_suffix(".new")
-        save_file(tensors, written, {"fingerprint": self._fingerprint, "curve": curve})
+        save_file(tensors, written, {"curve": curve})
         written.replace(self._path)
 
     def read(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Checkpoint | None:
@@ -73,8 +70,6 @@ class CheckpointFile:
         try:
             with safe_open(self._path, "pt") as file:
                 metadata = file.metadata()
-                if metadata["fingerprint"] != self._fingerprint:
-                    return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
             curve = tuple(Epoch(**epoch) for epoch in json.loads(metadata["curve"]))
             model.load_state_dict(_without(_MODEL, tensors))
@@ -89,10 +84,6 @@ class CheckpointFile:
             }
         )
         return Checkpoint(curve, _without(_BEST, tensors))
-
-    def delete(self) -> None:
-        """Remove the file; a missing one is fine."""
-        self._path.unlink(missing_ok=True)
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from lookalike_service.analysis.progress import Progress
 from lookalike_service.encoders.head import HeadDescription, ProjectionHead, save_head
-from lookalike_service.training.autoencoder import CHECKPOINT
 from lookalike_service.training.checkpoint import CheckpointFile
 from lookalike_service.training.fit import Plan, Rows, fit
+from lookalike_service.training.models_folder import CHECKPOINT
 from lookalike_service.training.retrieval import judge
 
 _CLASSES, _MEMBERS = 32, 8
@@ -54,7 +54,7 @@ def train(
         ),
         held_out_loss=None,
     )
-    file = CheckpointFile(folder / CHECKPOINT, parameters["fingerprint"])
+    file = CheckpointFile(folder / CHECKPOINT)
     fitted = fit(head, plan, file, progress)
     progress("comparing before and after", 0, None)
     with torch.inference_mode():

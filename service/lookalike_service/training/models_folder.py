@@ -16,6 +16,9 @@ from typing import Any
 from lookalike_service.encoders.spec import EncoderSpec
 from lookalike_service.errors import TrainingExists, UnknownTraining
 
+CHECKPOINT = "checkpoint.safetensors"
+"""In the folder of a training that is not done: its state after the last epoch."""
+_FINGERPRINT = "fingerprint"
 _RECORD = "training.json"
 _SHEET = "reconstructions.png"
 
@@ -29,7 +32,7 @@ class ModelsFolder:
 
     def specs(self) -> list[str]:
         """The encoder spec of every trained model."""
-        return [record["training"]["model"] for record in self._records("*")]
+        return [record["model"] for record in self._records("*")]
 
     def of_collection(self, collection: str) -> list[dict[str, Any]]:
         """The record of each of a collection's models, by name."""
@@ -38,7 +41,7 @@ class ModelsFolder:
     def record(self, collection: str, name: str) -> dict[str, Any]:
         """A model's record. Raises UnknownTraining naming those there are."""
         if not self.exists(collection, name):
-            names = [record["training"]["name"] for record in self.of_collection(collection)]
+            names = [record["name"] for record in self.of_collection(collection)]
             raise UnknownTraining(
                 f"Collection '{collection}' has no training '{name}'; it has: {', '.join(names) or 'none'}."
             )
@@ -62,9 +65,24 @@ class ModelsFolder:
                 "choose another name, or delete it first."
             )
 
-    def unfinished(self, collection: str, name: str) -> Path:
-        """Where a training works; what an earlier one left there is for it to judge."""
-        return self._root / collection / f".{name}"
+    def begin(self, collection: str, name: str, fingerprint: str) -> Path:
+        """The folder that a training works in.
+
+        `fingerprint` is of its data and parameters: what a training of the same left there is there still,
+        what one of others left is gone.
+        """
+        folder = self._unfinished(collection, name)
+        file = folder / _FINGERPRINT
+        if not file.is_file() or file.read_text() != fingerprint:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            file.write_text(fingerprint)
+        return folder
+
+    def is_of(self, collection: str, name: str, fingerprint: str) -> bool:
+        """Whether there is a whole model of this name, of these data and parameters."""
+        file = self._done(collection, name) / _FINGERPRINT
+        return self.exists(collection, name) and file.read_text() == fingerprint
 
     def spec(self, kind: str, collection: str, name: str) -> str:
         """The encoder spec of a model, trained already or not."""
@@ -79,22 +97,26 @@ class ModelsFolder:
         Raises TrainingExists.
         """
         self.check_free(collection, name)
-        folder = self.unfinished(collection, name)
+        folder = self._unfinished(collection, name)
         if sheet is not None:
             (folder / _SHEET).write_bytes(sheet)
         with (folder / _RECORD).open("w") as file:
             json.dump(record, file, indent=2, allow_nan=False)
             file.flush()
             os.fsync(file.fileno())
+        (folder / CHECKPOINT).unlink()
         folder.rename(self._done(collection, name))
 
     def delete(self, collection: str, name: str) -> None:
         """Delete a model. Raises UnknownTraining."""
         self.record(collection, name)
-        gone = self.unfinished(collection, name)
+        gone = self._unfinished(collection, name)
         shutil.rmtree(gone, ignore_errors=True)
         self._done(collection, name).rename(gone)  # at once, so that none is ever half there
         shutil.rmtree(gone)
+
+    def _unfinished(self, collection: str, name: str) -> Path:
+        return self._root / collection / f".{name}"
 
     def _done(self, collection: str, name: str) -> Path:
         return self._root / collection / name

@@ -56,16 +56,13 @@ def run(task: Task) -> dict[str, Any]:
     models = ModelsFolder(task.settings.models_folder)
     gathered = gather_labels(task) if kind == "head" else gather_pictures(task, parameters["size"])
     fingerprint = _fingerprint(task)
-    if models.exists(task.collection, name):
-        record = models.record(task.collection, name)
-        if record["fingerprint"] != fingerprint:
-            models.check_free(task.collection, name)
-        result: dict[str, Any] = record[
-            "training"
-        ]  # the service died when all was done but to say so
-        return result
-    folder = models.unfinished(task.collection, name)
-    told = {**parameters, "folder": str(folder), "fingerprint": fingerprint}
+    if models.is_of(task.collection, name, fingerprint):
+        return models.record(
+            task.collection, name
+        )  # the service died when all was done but to say so
+    models.check_free(task.collection, name)
+    folder = models.begin(task.collection, name, fingerprint)
+    told = {**parameters, "folder": str(folder)}
     arrays, figures = task.compute(
         f"lookalike_service.training.{kind}:train", told | _told_besides(task)
     )
@@ -83,7 +80,7 @@ def run(task: Task) -> dict[str, Any]:
         seconds=round(time.monotonic() - start, 3),
     ).model_dump(mode="json")
     sheet = _png(arrays["sheet"]) if "sheet" in arrays else None
-    models.finish(task.collection, name, {"training": out, "fingerprint": fingerprint}, sheet)
+    models.finish(task.collection, name, out, sheet)
     return out
 
 
@@ -115,7 +112,7 @@ def list_trainings(store: Store, settings: Settings, collection: str) -> list[Tr
     found = ModelsFolder(settings.models_folder).of_collection(collection)
     if not found:
         store.collection(collection)
-    return [Training.model_validate(record["training"]) for record in found]
+    return [Training.model_validate(record) for record in found]
 
 
 def get(store: Store, settings: Settings, collection: str, name: str) -> Training:
@@ -123,7 +120,7 @@ def get(store: Store, settings: Settings, collection: str, name: str) -> Trainin
     models = ModelsFolder(settings.models_folder)
     if not models.exists(collection, name):
         store.collection(collection)
-    return Training.model_validate(models.record(collection, name)["training"])
+    return Training.model_validate(models.record(collection, name))
 
 
 def sheet(settings: Settings, collection: str, name: str) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from lookalike_service.encoders.plans.folding import fold_batch_norms
 from lookalike_service.images import Pixels
@@ -139,7 +141,10 @@ def _openvino(task: Task, engine: Engine) -> Execute:
     import openvino  # noqa: PLC0415 - an optional extra
 
     module = FromPixels(task.backbone, task.normalisation, torch.float32)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # The converter traces, which torch now advises against, and which warns of each fixed shape.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", TracerWarning)
         example = torch.zeros(2, *task.size, 3, dtype=torch.uint8)
         model = openvino.convert_model(module, example_input=example)
     model.reshape({0: [-1, *task.size, 3]})

@@ -1,0 +1,113 @@
+"""The fast ways to decode and resize embed as the encoder's reference transform does."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from lookalike_service.encoders.preprocessing import Preprocessing, resize
+from lookalike_service.encoders.protocol import Pixels
+from lookalike_service.images import Limits, decode
+from tests import pictures
+from tests.encoders import loaded
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+LIMITS = Limits(max_bytes=2**26, max_pixels=100_000_000)
+RECIPE = Preprocessing(224, 0.875, "bicubic", (0.5,) * 3, (0.5,) * 3)
+PHOTOGRAPHS = ("chelsea", "coffee", "rocket", "astronaut")
+SIZES = [(200, 150), (320, 240), (500, 375), (375, 500), (640, 480), (700, 540), (1023, 511)]
+SIZES += [(1024, 768), (1030, 1026), (768, 1400), (2048, 1536), (1500, 2400), (4100, 2100)]
+
+
+def photograph(name: str, width: int, height: int, *, grain: float) -> bytes:
+    """A JPEG of a sample photograph in this size, with the grain of a real sensor where asked for.
+
+    The photograph is enlarged for most sizes; without grain it would hold nothing for scaling to lose.
+    """
+    resized = Pillow.fromarray(pictures.photograph(name)).resize((width, height))
+    noise = np.random.default_rng(0).normal(0, grain, (height, width, 1))
+    return pictures.encoded(
+        np.clip(np.asarray(resized) + noise, 0, 255).astype(np.uint8), quality=90
+    )
+
+
+def reference(data: bytes) -> Pixels:
+    """Every pixel decoded, then the transform that timm evaluates the default encoder with."""
+    from timm.data.transforms_factory import create_transform
+
+    transform = create_transform(
+        (3, RECIPE.size, RECIPE.size),
+        interpolation=RECIPE.interpolation,
+        crop_pct=RECIPE.crop,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
+    with Pillow.open(io.BytesIO(data)) as image:
+        samples = transform(image.convert("RGB")).permute(1, 2, 0).numpy()
+    return np.round(samples * 255).astype(np.uint8)
+
+
+def ours(data: bytes) -> Pixels:
+    return RECIPE.apply(decode(data, LIMITS, shorter=RECIPE.decode_shorter).rgb)
+
+
+def cosines(files: list[bytes]) -> np.ndarray:
+    """Of each file's embedding by the fast way, and by the reference."""
+    encoder = loaded()
+    fast = encoder.encode(np.stack([ours(data) for data in files])).embeddings
+    slow = encoder.encode(np.stack([reference(data) for data in files])).embeddings
+    return (fast * slow).sum(axis=1)
+
+
+@pytest.mark.parametrize("grain", [0, 10])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_photographs_of_every_size_embed_as_by_the_reference(
+    width: int, height: int, grain: float
+) -> None:
+    files = [photograph(name, width, height, grain=grain) for name in PHOTOGRAPHS]
+    assert cosines(files).min() >= 0.999
+
+
+def test_real_photographs_embed_as_by_the_reference(clothing: Path) -> None:
+    files = [path.read_bytes() for path in sorted(clothing.rglob("*.jpg"))[::150][:24]]
+    assert cosines(files).min() >= 0.999
+
+
+def test_these_sizes_are_decoded_at_full_a_half_and_a_quarter() -> None:
+    sides = {}
+    for width, height in SIZES:
+        data = photograph("coffee", width, height, grain=0)
+        rgb = decode(data, LIMITS, shorter=RECIPE.decode_shorter).rgb
+        sides[width, height] = round(width / rgb.shape[1])
+    assert set(sides.values()) == {1, 2, 4}
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    ("width", "height"), [(1, 1), (7, 300), (300, 7), (640, 480), (100, 90), (224, 200)]
+)
+def test_resizing_is_pillows_to_within_rounding(
+    interpolation: str, width: int, height: int
+) -> None:
+    rgb = np.asarray(Pillow.fromarray(pictures.photograph("coffee")).resize((width, height)))
+    fast = resize(rgb, 200, 224, interpolation)  # type: ignore[arg-type] # parameters are plain strings
+    method = Pillow.Resampling[interpolation.upper()]
+    slow = np.asarray(Pillow.fromarray(rgb).resize((224, 200), method))
+    assert fast.shape == slow.shape == (200, 224, 3)
+    assert np.abs(fast.astype(int) - slow).max() <= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 90), (90, 4000), (1, 3000), (3000, 1)])
+def test_a_very_long_picture_costs_no_more_than_its_crop(width: int, height: int) -> None:
+    rgb = pictures.scene(width, height)
+    pixels = RECIPE.apply(rgb)
+    assert pixels.shape == (224, 224, 3)
+    short = min(width, height)
+    middle = (np.array(rgb.shape[:2]) - short) // 2
+    square = rgb[middle[0] : middle[0] + short, middle[1] : middle[1] + short]
+    assert np.abs(pixels.astype(int) - RECIPE.apply(square)).mean() < 4
