@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from lookalike_service.errors import all_errors
+from lookalike_service.schemas import TargetOptions
 from tests.fakes.service import FakeService, fake_service
 from tests.pictures import jpeg
 
@@ -28,6 +29,7 @@ DESIGNED = {
     "POST /v1/collections/{collection}/clusterings", "GET /v1/collections/{collection}/clusterings",
     "GET /v1/collections/{collection}/clusterings/{name}",
     "DELETE /v1/collections/{collection}/clusterings/{name}",
+    "GET /v1/collections/{collection}/clusterings/{name}/clusters/{label}",
     "POST /v1/collections/{collection}/projections", "GET /v1/collections/{collection}/projections",
     "GET /v1/collections/{collection}/projections/{name}",
     "POST /v1/collections/{collection}/projections/{name}/transform",
@@ -42,6 +44,11 @@ def service() -> Iterator[FakeService]:
         files = [("images", jpeg(seed=i)) for i in range(3)]
         ids = json.dumps(["a", "b", "c"])
         assert started.client.post(f"{C}/images", files=files, data={"ids": ids}).is_success
+        body = {"name": "two", "algorithm": "kmeans", "parameters": {"k": 2}}
+        job = started.client.post(f"{C}/clusterings", json=body).json()["id"]
+        with started.client.stream("GET", f"/v1/jobs/{job}/events") as events:
+            events.read()  # they end with the job
+        assert started.client.get(f"/v1/jobs/{job}").json()["state"] == "succeeded"
         yield started
 
 
@@ -107,11 +114,29 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "POST /v1/collections/{collection}/images": ("POST", f"{C}/images", JPEG),
     "GET /v1/collections/{collection}/images": ("GET", f"{C}/images", {}),
     "GET /v1/collections/{collection}/images/{id}": ("GET", f"{C}/images/a", {}),
-    "POST /v1/collections/{collection}/search": ("POST", f"{C}/search", {"json": {"id": "a"}}),
+    "POST /v1/collections/{collection}/search": (
+        "POST",
+        f"{C}/search",
+        {"json": {"id": "a", "explain": "similarity", "faithfulness": True}},
+    ),
     "GET /v1/collections/{collection}/clusterings": ("GET", f"{C}/clusterings", {}),
+    "GET /v1/collections/{collection}/clusterings/{name}/clusters/{label}": (
+        "GET",
+        f"{C}/clusterings/two/clusters/0",
+        {},
+    ),
     "GET /v1/collections/{collection}/projections": ("GET", f"{C}/projections", {}),
     "GET /v1/jobs": ("GET", "/v1/jobs", {}),
 }
+
+
+@pytest.mark.parametrize("call", ["/v1/explain", "/v1/embed"])
+def test_every_option_of_a_target_is_a_described_parameter(document: Any, call: str) -> None:
+    parameters = {p["name"]: p for p in document["paths"][call]["post"]["parameters"]}
+    options = TargetOptions.model_json_schema()["properties"]
+    assert set(options) <= set(parameters)
+    for name in options:
+        assert parameters[name].get("description"), name
 
 
 @pytest.mark.parametrize("name", ANSWERS)

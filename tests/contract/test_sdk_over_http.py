@@ -89,6 +89,36 @@ def test_a_clustering_is_waited_for_and_read(client: Lookalike) -> None:
     assert not list(collection.clusterings())
 
 
+def test_explanations_of_every_kind_are_read(client: Lookalike) -> None:
+    collection = client.create_collection("explained")
+    collection.add([jpeg(seed=seed) for seed in range(6)], ids=list("abcdef"))
+    collection.cluster("kmeans", {"k": 2}, reduction="pca:2", name="two").wait(timeout=60)
+    image = jpeg(seed=9)
+    of_two = {"collection": "explained", "clustering": "two"}
+    explanations = [
+        client.explain(image, collection="explained", id="a"),
+        client.explain(image, vector=[1.0] * 16, method="layercam"),
+        client.explain(image, target="cluster", cluster=1, against=0, **of_two),  # type: ignore[call-overload]  # a dict of keywords
+        client.explain(image, target="component", component=-2, **of_two),  # type: ignore[call-overload]  # a dict of keywords
+        client.explain(image, target="neighbours", collection="explained", neighbours=2),
+    ]
+    for explanation in explanations:
+        assert explanation.map.faithfulness is not None
+        assert np.max(explanation.map.grid) == 1
+    assert explanations[0].reference_map is not None
+    assert explanations[0].reference_map.made_from == "thumbnail"
+    for hit in collection.search(image, explain="similarity", limit=2):
+        assert hit.explanation is not None
+        assert hit.explanation.map is not None
+        assert hit.explanation.query_map is not None
+    card = collection.cluster_card("two", 0, exemplars=2)
+    assert card.nearest == 1
+    assert all(exemplar.map is not None for exemplar in card)
+    assert collection.cluster_card_image("two", 0).startswith(b"\x89PNG")
+    with pytest.raises(sdk.UnknownCluster):
+        collection.cluster_card("two", 2)
+
+
 def test_a_folder_is_indexed_and_its_broken_file_reported(
     client: Lookalike, tmp_path: Path
 ) -> None:

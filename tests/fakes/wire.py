@@ -263,7 +263,7 @@ class WireService:
 
     # -- jobs and their results
 
-    def _runs(
+    def _runs(  # noqa: PLR0911 - one for each path
         self, request: httpx.Request, name: str, kind: str, rest: list[str]
     ) -> httpx.Response:
         if request.method == "POST" and not rest:

@@ -173,6 +173,26 @@ def test_explain_writes_the_overlay(indexed: Path, tmp_path: Path, capsys: Outpu
     assert lookalike("explain", image) == 2
 
 
+def test_explain_takes_a_target_and_says_what_to_think_of_the_map(
+    service: WireService, indexed: Path, tmp_path: Path, capsys: Output
+) -> None:
+    image, output = str(indexed / "a/two.jpg"), tmp_path / "out.png"
+    options = ["--target", "cluster", "-c", "photos", "--clustering", "k", "--cluster", "2"]
+    how = ["--method", "layercam", "--layer", "blocks.5", "-o", str(output)]
+    assert lookalike("explain", image, *options, *how) == 0
+    said = capsys.readouterr().out
+    assert "cluster 0.5000 (cluster 2)" in said
+    assert "the map of the image is faithful: score 0.400, by chance up to 0.100" in said
+    for request in service.requests[-2:]:
+        asked = request.url.params
+        assert (asked["target"], asked["method"], asked["layer"]) == (
+            "cluster",
+            "layercam",
+            "blocks.5",
+        )
+    assert lookalike("explain", image, "--target", "everything", "-o", str(output)) == 2
+
+
 def test_cluster_waits_and_shows_sizes_medoids_and_diagnostics(
     indexed: Path, service: WireService, capsys: Output
 ) -> None:

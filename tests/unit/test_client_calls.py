@@ -80,6 +80,67 @@ def test_an_explanation_comes_as_maps_or_as_png(client: Lookalike, service: Wire
     assert parts(service.requests[-1])[0] == {"image": [b"image"], "reference": [b"reference"]}
 
 
+def test_the_options_of_a_target_are_sent_as_the_service_names_them(
+    client: Lookalike, service: WireService
+) -> None:
+    found = client.explain(
+        b"image",
+        target="cluster",
+        collection="c",
+        clustering="k",
+        cluster=0,
+        against="none",
+        method="layercam",
+        layer="blocks.5",
+        text=None,
+    )
+    assert dict(service.requests[-1].url.params) == {
+        "target": "cluster",
+        "collection": "c",
+        "clustering": "k",
+        "cluster": "0",
+        "against": "none",
+        "method": "layercam",
+        "layer": "blocks.5",
+    }
+    assert (found.method, found.layer, found.about) == ("layercam", "blocks.5", {"cluster": 0})
+    client.explain(b"image", target="class", class_=281, faithfulness=False)
+    asked = dict(service.requests[-1].url.params)
+    assert asked == {"target": "class", "class": "281", "faithfulness": "false"}
+    client.explain(b"image", vector=iter([1, 0.5]))
+    assert parts(service.requests[-1])[1] == {"vector": "[1.0, 0.5]"}
+    client.embed([b"image"], explain="neighbours", collection="c", neighbours=3)
+    asked = dict(service.requests[-1].url.params)
+    assert asked == {"explain": "neighbours", "collection": "c", "neighbours": "3"}
+
+
+def test_a_map_is_judged_unless_that_is_switched_off(client: Lookalike) -> None:
+    judged = client.explain(b"image").map.faithfulness
+    assert judged is not None
+    assert (judged.verdict, judged.score) == ("faithful", 0.4)
+    assert client.explain(b"image", faithfulness=False).map.faithfulness is None
+
+
+def test_hits_come_with_maps_where_asked_for(photos: Collection, service: WireService) -> None:
+    photos.add([b"one"])
+    for query in ({"image": b"query"}, {"id": "x"}):
+        hit = photos.search(**query, explain="similarity", limit=1)[0]
+        assert hit.explanation is not None
+        assert hit.explanation.map is not None
+        assert hit.explanation.query_map is None
+    assert photos.search(b"query", limit=1)[0].explanation is None
+    assert "explain" not in service.requests[-1].url.params
+
+
+def test_a_cluster_card_is_read_or_drawn(photos: Collection, service: WireService) -> None:
+    photos.cluster("kmeans", {"k": 2}).wait(timeout=60)
+    card = photos.cluster_card("kmeans", 1, exemplars=3)
+    assert (card.clustering, card.label, card.nearest) == ("kmeans", 1, 1)
+    assert [exemplar.id for exemplar in card] == ["a"]
+    assert dict(service.requests[-1].url.params) == {"exemplars": "3"}
+    assert photos.cluster_card_image("kmeans", 1) == PNG
+
+
 def test_models_and_info_are_typed(client: Lookalike) -> None:
     assert client.models()[0].input_size == [224, 224]
     assert client.info().store == "embedded"

@@ -29,7 +29,7 @@ def specs(draw: st.DrawFn) -> EncoderSpec:
         name = draw(st.from_regex(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}-(grey|rgb)", fullmatch=True))
         return EncoderSpec(provider="pixels", name=name)
     if provider in ("autoencoder", "head"):
-        return EncoderSpec(provider=provider, checkpoint=draw(texts))
+        return EncoderSpec(provider=provider, checkpoint=draw(texts))  # type: ignore[arg-type] # a literal
     chosen = draw(st.sets(st.sampled_from(sorted(values))))
     options = {option: draw(values[option]) for option in chosen}
     if draw(st.booleans()):

@@ -65,11 +65,13 @@ def test_a_folder_is_indexed_and_trained_on_then_its_collection_has_a_head(
     )
     shown = capsys.readouterr()
     assert "scans: 21 pictures, 1 of them could not be indexed" in shown.err
-    assert shown.out.startswith("autoencoder:/")
+    assert "\nautoencoder:/" in shown.out, (
+        "after the service's log, which is on the same stream here"
+    )
     assert sheet.read_bytes().startswith(b"\x89PNG")
 
     assert lookalike("train", "head", "scans", "--json", *FEW) == 0
-    head = json.loads(capsys.readouterr().out)
+    head = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (head["kind"], head["points"], head["parameters"]["field"]) == (
         "head", 20, "metadata.label",
     )  # fmt: skip

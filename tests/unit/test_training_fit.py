@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,22 +32,18 @@ def shuffled(epoch: int) -> list[Rows]:
     return np.array_split(np.random.default_rng(epoch).permutation(32), 4)
 
 
-def plan(model: nn.Module, *, held_out: bool = True, **changes: float) -> Plan:
+def plan(model: nn.Module, *, epochs: int = 12, learning_rate: float = 0.05) -> Plan:
+    """Fit the line, measured on all of it, with a patience of 3."""
+
     def loss(rows: Rows) -> torch.Tensor:
         return nn.functional.mse_loss(model(X[rows]), Y[rows])
 
-    return Plan(
-        epochs=int(changes.get("epochs", 12)),
-        patience=int(changes.get("patience", 3)),
-        learning_rate=changes.get("learning_rate", 0.05),
-        batches=shuffled,
-        loss=loss,
-        held_out_loss=(lambda: loss(np.arange(32)).item()) if held_out else None,
-    )
+    return Plan(epochs, 3, learning_rate, shuffled, loss, lambda: loss(np.arange(32)).item())
 
 
-def fitted(model: nn.Module, folder: Path, **changes: float) -> Fitted:
-    return fit(model, plan(model, **changes), CheckpointFile(folder / "c.safetensors"), silent)
+def fitted(model: nn.Module, folder: Path, *, learning_rate: float = 0.05) -> Fitted:
+    file = CheckpointFile(folder / "c.safetensors")
+    return fit(model, plan(model, learning_rate=learning_rate), file, silent)
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:
@@ -55,24 +52,11 @@ def test_the_loss_falls(tmp_path: Path) -> None:
     assert curve[-1].training_loss < curve[0].training_loss / 5
 
 
-def scripted(model: nn.Module, losses: list[float], **changes: float) -> Plan:
-    """A plan whose held-out losses are these, one an epoch."""
-    script = iter(losses)
-    base = plan(model, **changes)
-    return Plan(
-        base.epochs,
-        base.patience,
-        base.learning_rate,
-        base.batches,
-        base.loss,
-        lambda: next(script),
-    )
-
-
 def test_it_stops_after_the_patience_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     model, twin = line(), line()
     file = CheckpointFile(tmp_path / "c.safetensors")
-    found = fit(model, scripted(model, [5, 3, 4, 4, 4, 1]), file, silent)
+    losses = iter([5.0, 3, 4, 4, 4, 1])
+    found = fit(model, replace(plan(model), held_out_loss=lambda: next(losses)), file, silent)
     assert (len(found.curve), found.best_epoch, found.stopped_early) == (5, 2, True)
     fit(twin, plan(twin, epochs=2), CheckpointFile(tmp_path / "twin"), silent)
     assert torch.equal(model.weight, twin.weight), "the weights of epoch 2"
@@ -81,7 +65,7 @@ def test_it_stops_after_the_patience_and_keeps_the_best_epoch(tmp_path: Path) ->
 def test_without_anything_held_out_all_epochs_run_and_the_last_is_kept(tmp_path: Path) -> None:
     model = line()
     file = CheckpointFile(tmp_path / "c")
-    found = fit(model, plan(model, held_out=False, patience=0), file, silent)
+    found = fit(model, replace(plan(model), held_out_loss=None), file, silent)
     assert (len(found.curve), found.best_epoch, found.stopped_early) == (12, 12, False)
     assert {epoch.held_out_loss for epoch in found.curve} == {None}
 

@@ -44,6 +44,7 @@ def buried(count: int = 240, classes: int = 4) -> tuple[NDArray[np.float32], NDA
 
 
 VECTORS, LABELS = buried()
+ARRAYS: dict[str, NDArray[Any]] = {"vectors": VECTORS, "labels": LABELS}
 
 
 def base() -> Encoder:
@@ -61,15 +62,14 @@ def parameters(folder: Path, **changes: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("head")
-    return folder, train({"vectors": VECTORS, "labels": LABELS}, parameters(folder), silent)[1]
+    return folder, train(ARRAYS, parameters(folder), silent)[1]
 
 
 @pytest.mark.parametrize(("form", "gain"), [("linear", 0.5), ("mlp", 0.2)])
 def test_a_head_finds_the_class_where_the_raw_embedding_hides_it(
     tmp_path: Path, form: str, gain: float
 ) -> None:
-    arrays = {"vectors": VECTORS, "labels": LABELS}
-    measures = train(arrays, parameters(tmp_path, form=form), silent)[1]["measures"]
+    measures = train(ARRAYS, parameters(tmp_path, form=form), silent)[1]["measures"]
     assert measures["recall_at_1_before"] < 0.5
     assert measures["recall_at_1_after"] > measures["recall_at_1_before"] + gain
     assert measures["knn_accuracy_after"] > measures["knn_accuracy_before"] + gain
@@ -77,8 +77,7 @@ def test_a_head_finds_the_class_where_the_raw_embedding_hides_it(
 
 def test_labels_that_say_nothing_bring_nothing_on_held_out_images(tmp_path: Path) -> None:
     shuffled = np.random.default_rng(1).permutation(LABELS)
-    arrays = {"vectors": VECTORS, "labels": shuffled}
-    measures = train(arrays, parameters(tmp_path), silent)[1]["measures"]
+    measures = train(ARRAYS | {"labels": shuffled}, parameters(tmp_path), silent)[1]["measures"]
     assert measures["recall_at_1_after"] < 0.5, "what is held out was not learnt by heart"
 
 
@@ -86,8 +85,7 @@ def test_rows_without_a_label_play_no_part(tmp_path: Path) -> None:
     mixed = np.concatenate([VECTORS, -VECTORS[:30]])
     labels = np.concatenate([LABELS, np.full(30, -1)])
     with_them = train({"vectors": mixed, "labels": labels}, parameters(tmp_path, epochs=2), silent)
-    arrays = {"vectors": VECTORS, "labels": LABELS}
-    without = train(arrays, parameters(tmp_path / "w", epochs=2), silent)
+    without = train(ARRAYS, parameters(tmp_path / "w", epochs=2), silent)
     assert with_them[1]["curve"] == without[1]["curve"]
 
 
@@ -162,8 +160,7 @@ def test_the_folder_is_an_encoder_that_projects_its_base(trained: Any) -> None:
 
 
 def test_other_weights_make_another_space(trained: Any, tmp_path: Path) -> None:
-    arrays = {"vectors": VECTORS, "labels": LABELS}
-    train(arrays, parameters(tmp_path, epochs=1), silent)
+    train(ARRAYS, parameters(tmp_path, epochs=1), silent)
     spaces = {
         load_encoder(f"head:{folder}", SETTINGS).info.space.weights
         for folder in (trained[0], tmp_path)
@@ -172,8 +169,7 @@ def test_other_weights_make_another_space(trained: Any, tmp_path: Path) -> None:
 
 
 def test_a_head_is_not_put_on_a_base_of_another_space(tmp_path: Path) -> None:
-    arrays = {"vectors": VECTORS, "labels": LABELS}
-    train(arrays, parameters(tmp_path, epochs=1, base_space="0" * 16), silent)
+    train(ARRAYS, parameters(tmp_path, epochs=1, base_space="0" * 16), silent)
     with pytest.raises(InvalidModel, match="000"):
         load_encoder(f"head:{tmp_path}", SETTINGS)
 
@@ -181,8 +177,7 @@ def test_a_head_is_not_put_on_a_base_of_another_space(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_head_is_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match=r"head\.json"):
         load_encoder(f"head:{tmp_path}", SETTINGS)
-    arrays = {"vectors": VECTORS, "labels": LABELS}
-    train(arrays, parameters(tmp_path, epochs=1), silent)
+    train(ARRAYS, parameters(tmp_path, epochs=1), silent)
     file = tmp_path / "head.json"
     said = json.loads(file.read_text())
     for wrong in ({"dim": 9}, {"format": 2}, {"form": "deep"}, {"more": 1}):
@@ -203,9 +198,8 @@ def test_the_whole_network_of_a_head_on_an_autoencoder_gives_its_embedding(tmp_p
     save_autoencoder(ConvAutoencoder(Architecture(DIM, 16, (8, 8), 32)), tmp_path / "base")
     under = load_encoder(f"autoencoder:{tmp_path / 'base'}", SETTINGS)
     spec, space = under.info.model, under.info.space.id
-    arrays = {"vectors": VECTORS, "labels": LABELS}
     told = parameters(tmp_path / "head", epochs=1, base=spec, base_space=space)
-    train(arrays, told, silent)
+    train(ARRAYS, told, silent)
     encoder = load_encoder(f"head:{tmp_path / 'head'}", SETTINGS)
     assert isinstance(encoder, Differentiable)
     pixels = np.stack([encoder.preprocess(scene(seed=i)) for i in range(2)])

@@ -138,7 +138,6 @@ def _point(plan: _Planned, embedded: Embedded) -> Point:
         "format": embedded.image.format,
         "indexed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "metadata": image.metadata if image.metadata is not None else former.get("metadata", {}),
-        "clusters": {},
         "thumbnail": base64.b64encode(embedded.image.thumbnail or b"").decode("ascii"),
     }
     return Point(point_id(plan.key), embedded.encoded.embedding, payload)
