@@ -55,7 +55,7 @@ async def draw_card(
         for (hit, drawn), thumbnail in zip(shown, thumbnails, strict=True):
             rgb = context.embedder.picture(thumbnail)
             region = encoder.region(rgb.shape[1], rgb.shape[0])
-            caption = f"{hit.payload['key']}, {hit.score:.3f}"
+            caption = f"{hit.score:.3f}  {hit.payload['key']}"
             panels.append(Panel(rgb, drawn.heatmap, region, caption))
         return sheet(panels, title=_title(clustering, card))
 
@@ -69,4 +69,4 @@ def _title(clustering: str, card: Card) -> str:
     )
     if card.nearest is None:
         return title
-    return f"{title}; why not the nearest, cluster {card.nearest} (cosine {card.similarity:.3f})"
+    return f"{title}; hot: what tells it from the nearest, cluster {card.nearest} ({card.similarity:.3f})"

@@ -39,4 +39,4 @@ def load_encoder(spec: EncoderSpec | str | Mapping[str, Any], settings: Settings
             )
     from lookalike_service.encoders.torch_encoder import TorchEncoder  # noqa: PLC0415
 
-    return TorchEncoder(parts(parsed))
+    return TorchEncoder(parts(parsed), settings)

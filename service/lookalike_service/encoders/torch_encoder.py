@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lookalike_service.encoders.network import Network, is_average, probe
+from lookalike_service.encoders.plans.engines import Normalisation
+from lookalike_service.encoders.plans.plan import Plan
+from lookalike_service.encoders.plans.runner import prepare
 from lookalike_service.encoders.pooling import grid_of, normalise
 from lookalike_service.encoders.preprocessing import Preprocessing
 from lookalike_service.encoders.protocol import Encoded, EncoderInfo, Pixels, Region
@@ -19,6 +22,7 @@ from lookalike_service.encoders.spec import EncoderSpec
 from lookalike_service.encoders.squash import Squash
 from lookalike_service.encoders.text import no_text
 from lookalike_service.errors import EncoderFailed
+from lookalike_service.settings import Settings
 from lookalike_service.spaces import Space
 
 
@@ -58,43 +62,57 @@ class Parts:
 
 
 class TorchEncoder:
-    """A network in float32; the embedding is its pooled features, normalised.
+    """A network, run by the fastest plan that agrees with float32; pooled features, normalised.
 
     `network` is the differentiable float32 network, on `info.device`; it takes samples in [0, 1] less
     `mean`, by `std`. `classes` are the names of its classes, where they are known. Runs on the GPU where
     there is one.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, parts: Parts, settings: Settings) -> None:
         model = str(parts.spec)
         shape = probe(parts.network.backbone, *parts.input_size)
         with torch.inference_mode():
             dim = parts.network.pool(torch.zeros(1, *shape[1:])).shape[1]
-        self.info = EncoderInfo(
+        space = Space(
             model=model,
-            space=Space(
-                model=model,
-                weights=parts.weights,
-                pooling=parts.pooling,
-                preprocessing=str(parts.preprocessing),
-                dim=int(dim),
-            ),
-            input_size=parts.input_size,
-            text=isinstance(parts.text, TextTower),
-            license=parts.license,
-            device=str(device),
-            dtype="float32",
-            closed_form=is_average(parts.network, shape),
-            grid=grid_of(shape, parts.network.prefix),
-            memory_bytes=_bytes(parts.network, parts.text),
+            weights=parts.weights,
+            pooling=parts.pooling,
+            preprocessing=str(parts.preprocessing),
+            dim=int(dim),
         )
         self.classes = parts.classes
         self.mean, self.std = parts.preprocessing.mean, parts.preprocessing.std
-        self.network = parts.network.to(device)
         self._preprocessing = parts.preprocessing
+        closed_form = is_average(parts.network, shape)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = parts.network.to(device)
         self._text = parts.text.to(device) if isinstance(parts.text, TextTower) else parts.text
-        self._run = _eager(self.network.backbone, parts.preprocessing, device)
+        self._runner = prepare(
+            self.network.backbone,
+            self.network.pool,
+            size=parts.input_size,
+            normalisation=Normalisation(self.mean, self.std),
+            network=space.id,
+            settings=settings,
+        )
+        self.info = EncoderInfo(
+            model=model,
+            space=space,
+            input_size=parts.input_size,
+            text=isinstance(parts.text, TextTower),
+            license=parts.license,
+            device=self.plan.device,
+            dtype=self.plan.dtype,
+            closed_form=closed_form,
+            grid=grid_of(shape, parts.network.prefix),
+            memory_bytes=_bytes(parts.network, parts.text),
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """How the network is run here, and what was measured of that."""
+        return self._runner.plan
 
     def preprocess(self, rgb: Pixels) -> Pixels:
         """Resize and crop RGB uint8 (height, width, 3) to uint8 of the input size."""
@@ -149,7 +167,7 @@ class TorchEncoder:
             raise ValueError(
                 f"Pixels are {pixels.dtype} {pixels.shape}, not uint8 (n, {expected})."
             )
-        return self._run(pixels)
+        return self._runner.run(pixels)
 
 
 def _bytes(network: Network, text: TextTower | str) -> int:
@@ -157,21 +175,3 @@ def _bytes(network: Network, text: TextTower | str) -> int:
     parts: list[nn.Module] = [network, text] if isinstance(text, TextTower) else [network]
     tensors = [t for part in parts for t in (*part.parameters(), *part.buffers())]
     return sum(t.nbytes for t in {id(t): t for t in tensors}.values())
-
-
-def _eager(
-    backbone: nn.Module, preprocessing: Preprocessing | Squash, device: torch.device
-) -> Callable[[Pixels], Tensor]:
-    """The plain way to run a backbone on uint8 (n, height, width, 3): in float32, as it is."""
-    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
-    # (x / 255 - mean) / std as one multiplication and one addition, per channel.
-    scale = (1 / (255 * std)).view(3, 1, 1).to(device)
-    shift = (-mean / std).view(3, 1, 1).to(device)
-
-    def run(pixels: Pixels) -> Tensor:
-        # Only the shape is permuted: memory stays channels-last, which convolves faster than NCHW.
-        samples = torch.tensor(np.ascontiguousarray(pixels), device=device).permute(0, 3, 1, 2)
-        features: Tensor = backbone(samples * scale + shift)
-        return features
-
-    return run

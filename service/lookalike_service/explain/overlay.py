@@ -45,8 +45,11 @@ def sheet(panels: Sequence[Panel], *, title: str = "", columns: int = 3) -> byte
     """
     if columns < 1:
         raise ValueError(f"A sheet of {columns} columns; at least 1.")
-    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    drawn = [_row(row) for row in rows]
+    captioned = any(_caption(panel) for panel in panels)
+    cells = [_cell(panel, captioned=captioned) for panel in panels]
+    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
+    widths = [max(cell.width for cell in cells[i::columns]) for i in range(len(rows[0]) if rows else 0)]
+    drawn = [_row(row, widths) for row in rows]
     legend = _legend(max(_LEGEND_HEIGHT, drawn[0].height if drawn else 0))
     return _png(_stacked(drawn, legend, title))
 
@@ -103,31 +106,28 @@ def _caption(panel: Panel) -> str:
     return ": ".join(note for note in notes if note)
 
 
-def _row(panels: Sequence[Panel]) -> Pillow.Image:
-    """Pictures side by side, centred on a line, with a line of captions where there are any."""
-    pictures = [Pillow.fromarray(blend(p.rgb, p.heatmap, p.region)) for p in panels]
-    captions = [_caption(panel) for panel in panels]
-    height = max(picture.height for picture in pictures)
-    cells = [
-        _cell(picture, caption, height, captioned=any(captions))
-        for picture, caption in zip(pictures, captions, strict=True)
-    ]
-    row = Pillow.new("RGB", (sum(c.width + _MARGIN for c in cells), cells[0].height), _PAPER)
-    left = 0
-    for cell in cells:
-        row.paste(cell, (left, 0))
-        left += cell.width + _MARGIN
-    return row
-
-
-def _cell(picture: Pillow.Image, caption: str, height: int, *, captioned: bool) -> Pillow.Image:
+def _cell(panel: Panel, *, captioned: bool) -> Pillow.Image:
+    """A picture above its caption, with room for one where the sheet has captions."""
+    picture = Pillow.fromarray(blend(panel.rgb, panel.heatmap, panel.region))
     font = ImageFont.load_default(_FONT_SIZE)
-    text = _cut(caption, max(picture.width, _WIDEST_CAPTION))
+    text = _cut(_caption(panel), max(picture.width, _WIDEST_CAPTION))
     width = max(picture.width, round(font.getlength(text)))
-    cell = Pillow.new("RGB", (width, height + captioned * (_FONT_SIZE + _MARGIN)), _PAPER)
-    cell.paste(picture, (0, (height - picture.height) // 2))
-    ImageDraw.Draw(cell).text((0, height + _MARGIN // 2), text, fill=_INK, font=font)
+    height = picture.height + captioned * (_FONT_SIZE + _MARGIN)
+    cell = Pillow.new("RGB", (width, height), _PAPER)
+    cell.paste(picture, (0, 0))
+    ImageDraw.Draw(cell).text((0, picture.height + _MARGIN // 2), text, fill=_INK, font=font)
     return cell
+
+
+def _row(cells: Sequence[Pillow.Image], widths: Sequence[int]) -> Pillow.Image:
+    """Cells side by side in columns of these widths."""
+    height = max(cell.height for cell in cells)
+    row = Pillow.new("RGB", (sum(widths) + _MARGIN * len(widths), height), _PAPER)
+    left = 0
+    for cell, width in zip(cells, widths, strict=False):  # the last row may be shorter
+        row.paste(cell, (left, 0))
+        left += width + _MARGIN
+    return row
 
 
 def _cut(text: str, width: int) -> str:

@@ -34,7 +34,8 @@ class Agreement:
 class Plan:
     """A way to run a network, with what was measured of it here.
 
-    `images_per_second`: by batch size; of the last calibration if the decision was stored.
+    `images_per_second`: by batch size; of the last calibration if the decision was stored, and empty for
+    float32 if that was set.
     """
 
     name: PlanName
@@ -47,8 +48,13 @@ class Plan:
     agreement: Agreement
 
     @property
-    def batch_size(self) -> int:
-        """The smallest measured batch within 5 % of the highest rate: more only adds latency and memory."""
+    def batch_size(self) -> int | None:
+        """The smallest measured batch within 5 % of the highest rate: more only adds latency and memory.
+
+        None if nothing was measured.
+        """
+        if not self.images_per_second:
+            return None
         best = max(self.images_per_second.values())
         return min(n for n, rate in self.images_per_second.items() if rate >= 0.95 * best)
 
@@ -57,6 +63,8 @@ class Plan:
 
         Never longer than what it can save: by how much an image alone takes longer than in a full batch.
         """
+        if not self.images_per_second:
+            return most
         alone = 1 / self.images_per_second[min(self.images_per_second)]
         together = 1 / max(self.images_per_second.values())
         return min(most, max(0.0, alone - together))

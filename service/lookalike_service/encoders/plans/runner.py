@@ -20,7 +20,7 @@ from lookalike_service.encoders.plans.engines import (
     Task,
     available,
 )
-from lookalike_service.encoders.plans.plan import Chosen, Plan
+from lookalike_service.encoders.plans.plan import Agreement, Chosen, Plan
 from lookalike_service.errors import EncoderFailed
 from lookalike_service.images import Pixels
 from lookalike_service.settings import PlanName, Settings
@@ -43,7 +43,8 @@ class Runner:
 
         Batches larger than the plan's `batch_size` run in even parts, which is no slower.
         """
-        parts = math.ceil(len(pixels) / self.plan.batch_size)
+        most = self.plan.batch_size
+        parts = 1 if most is None else math.ceil(len(pixels) / most)
         if parts == 1:
             return self._execute(pixels)
         return torch.cat([self._execute(part) for part in np.array_split(pixels, parts)])
@@ -80,6 +81,8 @@ def prepare(
 
 
 def _as_set(calibration: Calibration, name: PlanName) -> tuple[Decision, Chosen]:
+    if name == REFERENCE:  # agrees with itself, and is not worth a start's time to measure
+        return Decision(name, {}, {}, Agreement(1.0, 1.0)), "set"
     known = available(calibration.task.device)
     if name not in known:
         raise EncoderFailed(
@@ -93,7 +96,7 @@ def _as_set(calibration: Calibration, name: PlanName) -> tuple[Decision, Chosen]
             f"{agreement.cosine:.4f} (at least 0.999 is needed), {agreement.neighbours:.0%} of nearest "
             "neighbours in common (95 %). Leave LOOKALIKE_PLAN unset, or set it to 'float32'."
         )
-    curves = calibration.measure([REFERENCE] if name == REFERENCE else [REFERENCE, name])
+    curves = calibration.measure([REFERENCE, name])
     return Decision(name, curves[name], curves[REFERENCE], agreement), "set"
 
 
