@@ -88,7 +88,8 @@ def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
     """Decode the first frame of an image file to upright RGB.
 
     `shorter`: the least length of the shorter side that the caller needs. A JPEG larger than that is decoded
-    at a half, a quarter or an eighth, as far as it stays that long; None decodes every pixel.
+    at a half, a quarter or an eighth, as far as it stays that long and its sides divide without remainder,
+    so that no edge moves; None decodes every pixel.
 
     - EXIF orientation is applied; orientation that cannot be read leaves the picture as stored.
     - Transparency is composited on white. Colour profiles are ignored, as in the encoders' training.
@@ -110,8 +111,7 @@ def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
         _check_size(file.size, limits)
         width, height = file.size
         if shorter is not None:
-            # The scaled inverse DCT of libjpeg; other formats ignore it.
-            file.draft(None, (shorter, shorter))
+            _reduce(file, shorter)
         rgb, sideways = _load(file, data, format)
     return Image(rgb, format, *((height, width) if sideways else (width, height)))
 
@@ -162,6 +162,15 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
             f"The image declares {width} × {height} = {width * height:,} pixels; "
             f"at most {limits.max_pixels:,} are decoded."
         )
+
+
+def _reduce(file: Pillow.Image, shorter: int) -> None:
+    """Have a JPEG decoded by libjpeg's scaled inverse DCT, which other formats know nothing of."""
+    width, height = file.size
+    for scale in (8, 4, 2):
+        if min(width, height) >= scale * shorter and width % scale == height % scale == 0:
+            file.draft(None, (width // scale, height // scale))
+            return
 
 
 def _load(file: Pillow.Image, data: bytes, format: str) -> tuple[Pixels, bool]:

@@ -592,7 +592,7 @@ class HeadRequest(Wire):
     )
     form: Literal["linear", "mlp"] = "linear"
     dim: int = Field(128, ge=2, le=2048, description="Length of the new embedding.")
-    epochs: int = Field(200, ge=1, le=10_000, description="Passes over the labelled images.")
+    epochs: int = Field(100, ge=1, le=10_000, description="Passes over the labelled images.")
     temperature: float = Field(
         0.1, ge=0.01, le=10, description="Of the supervised contrastive loss: lower heeds the nearest more."
     )

@@ -16,6 +16,7 @@ PlanName = Literal[
     "bfloat16",
     "float16",
     "openvino-float32",
+    "openvino-float16",
     "openvino-bfloat16",
     "float16-graphs",
     "bfloat16-compiled",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from lookalike_service.encoders.preprocessing import Preprocessing, resize
@@ -21,7 +22,8 @@ LIMITS = Limits(max_bytes=2**26, max_pixels=100_000_000)
 RECIPE = Preprocessing(224, 0.875, "bicubic", (0.5,) * 3, (0.5,) * 3)
 PHOTOGRAPHS = ("chelsea", "coffee", "rocket", "astronaut")
 SIZES = [(200, 150), (320, 240), (500, 375), (375, 500), (640, 480), (700, 540), (1023, 511)]
-SIZES += [(1024, 768), (1030, 1026), (768, 1400), (2048, 1536), (1500, 2400), (4100, 2100)]
+SIZES += [(1024, 768), (1030, 1026), (768, 1400), (2048, 1536), (2731, 2048), (2048, 2732)]
+SIZES += [(4032, 2100), (4096, 4100)]
 
 
 def photograph(name: str, width: int, height: int, *, grain: float) -> bytes:
@@ -49,19 +51,21 @@ def reference(data: bytes) -> Pixels:
     )
     with Pillow.open(io.BytesIO(data)) as image:
         samples = transform(image.convert("RGB")).permute(1, 2, 0).numpy()
-    return np.round(samples * 255).astype(np.uint8)
+    pixels: Pixels = np.round(samples * 255).astype(np.uint8)
+    return pixels
 
 
 def ours(data: bytes) -> Pixels:
     return RECIPE.apply(decode(data, LIMITS, shorter=RECIPE.decode_shorter).rgb)
 
 
-def cosines(files: list[bytes]) -> np.ndarray:
+def cosines(files: list[bytes]) -> NDArray[np.float32]:
     """Of each file's embedding by the fast way, and by the reference."""
     encoder = loaded()
     fast = encoder.encode(np.stack([ours(data) for data in files])).embeddings
     slow = encoder.encode(np.stack([reference(data) for data in files])).embeddings
-    return (fast * slow).sum(axis=1)
+    cosines: NDArray[np.float32] = (fast * slow).sum(axis=1)
+    return cosines
 
 
 @pytest.mark.parametrize("grain", [0, 10])
@@ -99,7 +103,9 @@ def test_resizing_is_pillows_to_within_rounding(
     method = Pillow.Resampling[interpolation.upper()]
     slow = np.asarray(Pillow.fromarray(rgb).resize((224, 200), method))
     assert fast.shape == slow.shape == (200, 224, 3)
-    assert np.abs(fast.astype(int) - slow).max() <= 1
+    # Two roundings, of rows and of columns, which Pillow takes in either order.
+    assert np.abs(fast.astype(int) - slow).max() <= 2
+    assert np.abs(fast.astype(int) - slow).mean() < 0.2
 
 
 @pytest.mark.parametrize(("width", "height"), [(4000, 90), (90, 4000), (1, 3000), (3000, 1)])

@@ -17,6 +17,7 @@ from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
+from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import Settings
@@ -35,7 +36,7 @@ class FakeService:
     store: FakeStore
 
 
-def fake_app(encoder: FakeEncoder, store: FakeStore, **settings: Any) -> FastAPI:
+def fake_app(encoder: Encoder, store: FakeStore, **settings: Any) -> FastAPI:
     """The service's app; settings override the defaults."""
     configured = Settings(**settings)
 

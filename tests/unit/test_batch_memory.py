@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from lookalike_service.encoders import batch
 from lookalike_service.encoders.batch import EncodedItem, EncodeItem, Outcome, encode_items
@@ -66,7 +67,9 @@ def test_every_image_is_embedded_whatever_fits(count: int, room: int) -> None:
 
 
 def test_one_image_that_does_not_fit_is_an_error_that_says_so() -> None:
-    (outcome,) = encode_items(items(SmallEncoder(0), 1))
+    with capture_logs() as logs:
+        (outcome,) = encode_items(items(SmallEncoder(0), 1))
+    assert [line["event"] for line in logs] == ["encoder failed"]
     assert isinstance(outcome, EncoderFailed)
     assert "not memory enough" in outcome.detail
     assert "32 × 32" in outcome.detail

@@ -186,14 +186,27 @@ def test_a_large_jpeg_is_decoded_smaller_where_that_suffices() -> None:
     assert np.abs(image.rgb.astype(int) - np.asarray(small)).mean() < 6
 
 
-@given(width=st.integers(1, 700), height=st.integers(1, 700), shorter=st.integers(1, 700))
+@given(
+    width=st.integers(1, 90).flatmap(lambda n: st.sampled_from([n, 4 * n, 8 * n])),
+    height=st.integers(1, 90).flatmap(lambda n: st.sampled_from([n, 4 * n, 8 * n])),
+    shorter=st.integers(1, 300),
+)
 @settings(max_examples=60, deadline=None)
 def test_a_reduced_picture_is_never_shorter_than_asked_nor_larger_than_its_file(
     width: int, height: int, shorter: int
 ) -> None:
     image = decode(pictures.encoded(pictures.scene(width, height)), LIMITS, shorter=shorter)
     assert (image.width, image.height) == (width, height)
-    assert min(shorter, width, height) <= min(image.rgb.shape[:2]) <= min(width, height)
+    height_, width_, _ = image.rgb.shape
+    assert min(shorter, width, height) <= min(height_, width_) <= min(width, height)
+    assert width_ * height == height_ * width
+
+
+@pytest.mark.parametrize("size", [(801, 600), (800, 601), (802, 602)])
+def test_a_jpeg_is_not_reduced_to_a_fraction_of_a_pixel(size: tuple[int, int]) -> None:
+    rgb = decode(pictures.encoded(pictures.scene(*size)), LIMITS, shorter=140).rgb
+    assert rgb.shape[:2] in [(size[1], size[0]), (size[1] / 2, size[0] / 2)]
+    assert size[0] * rgb.shape[0] == size[1] * rgb.shape[1]
 
 
 @pytest.mark.parametrize("format", [f for f in pictures.FORMATS if f != "jpeg"])

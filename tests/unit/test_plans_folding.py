@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from lookalike_service.encoders.plans.folding import fold_batch_norms
 
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

@@ -126,7 +126,10 @@ def test_what_is_chosen_agrees_with_float32_and_is_reported(tmp_path: Path, pixe
     assert torch.nn.functional.cosine_similarity(*embeddings).min() >= 0.999
 
 
-def test_a_decision_is_stored_and_used_again(tmp_path: Path, rates: dict[PlanName, float]) -> None:
+def test_a_decision_is_stored_and_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: dict[PlanName, float]
+) -> None:
+    only(monkeypatch, instant)
     first, second = prepared(tmp_path).plan, prepared(tmp_path).plan
     assert (first.chosen, second.chosen) == ("measured", "stored")
     assert first == replace(second, chosen="measured")
@@ -134,8 +137,9 @@ def test_a_decision_is_stored_and_used_again(tmp_path: Path, rates: dict[PlanNam
 
 
 def test_a_stored_decision_holds_for_its_network_alone(
-    tmp_path: Path, rates: dict[PlanName, float]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: dict[PlanName, float]
 ) -> None:
+    only(monkeypatch, instant)
     prepared(tmp_path)
     assert prepared(tmp_path, network="other").plan.chosen == "measured"
     assert len(list((tmp_path / "plans").glob("*.json"))) == 2
@@ -143,20 +147,22 @@ def test_a_stored_decision_holds_for_its_network_alone(
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"decision": {"plan": "magic"}}', "\xff"])
 def test_a_damaged_decision_is_measured_again_and_logged(
-    tmp_path: Path, content: str, rates: dict[PlanName, float]
+    tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch, rates: dict[PlanName, float]
 ) -> None:
+    only(monkeypatch, instant)
     prepared(tmp_path)
     (file,) = (tmp_path / "plans").iterdir()
     file.write_text(content, encoding="latin-1")
     with capture_logs() as logs:
         assert prepared(tmp_path).plan.chosen == "measured"
     assert any("cannot be read" in line["event"] for line in logs)
-    assert json.loads(file.read_text())["decision"]["plan"] in CPU_PLANS
+    assert json.loads(file.read_text())["decision"]["plan"] == "bfloat16"
 
 
 def test_a_folder_that_cannot_be_written_is_logged_and_no_failure(
-    tmp_path: Path, rates: dict[PlanName, float]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: dict[PlanName, float]
 ) -> None:
+    only(monkeypatch, instant)
     (tmp_path / "plans").write_text("a file where the folder should be")
     with capture_logs() as logs:
         assert prepared(tmp_path).plan.chosen == "measured"

@@ -42,7 +42,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
     """The command by its module, whether or not the installation lists it yet."""
     entry = EntryPoint("train", "lookalike_indexer.commands.train:train", app.GROUP)
-    monkeypatch.setattr(app, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(app, "entry_points", lambda **_: [entry])
     monkeypatch.setenv("LOOKALIKE_URL", url)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 

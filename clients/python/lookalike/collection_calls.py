@@ -335,8 +335,8 @@ def train_head(
 ) -> Call[results.JobStatus]:
     """Start training a projection head that brings images with the same label in `field` together.
 
-    `field` is such as "metadata.label". `name`, by default "head", must be free; see `training` for the encoder
-    it gives. Raises UnknownCollection, InvalidParameters, InvalidField, TrainingExists.
+    `field` is such as "metadata.label". `name`, by default "head", must be free; see `training` for the
+    encoder it gives. Raises UnknownCollection, InvalidParameters, InvalidField, TrainingExists.
     """
     options = present(
         name=name,
@@ -372,7 +372,10 @@ def training(collection: str, name: str) -> Call[results.Training]:
 
 
 def training_image(collection: str, name: str) -> Call[bytes]:
-    """Held-out pictures above what an autoencoder made of them, PNG. Raises UnknownTraining, NotAcceptable."""
+    """Held-out pictures above what an autoencoder made of them, as PNG.
+
+    Raises UnknownTraining, NotAcceptable for a head.
+    """
     return Call("GET", _path(collection, "trainings", name), content, accept="image/png")
 
 

@@ -47,9 +47,9 @@ class Preprocessing:
     def decode_shorter(self) -> int:
         """How long the shorter side of a decoded image must be, at least, for the full image's embedding.
 
-        Twice what it is resized to: coarser decoding was seen below cosine 0.999.
+        Four times what it is resized to: at three times, grainy photographs came out below cosine 0.999.
         """
-        return 2 * self._shorter
+        return 4 * self._shorter
 
     def apply(self, rgb: Pixels) -> Pixels:
         """Resize and crop RGB uint8 (height, width, 3) to uint8 (size, size, 3)."""

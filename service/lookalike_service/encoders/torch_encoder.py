@@ -167,7 +167,7 @@ class TorchEncoder:
             raise ValueError(
                 f"Pixels are {pixels.dtype} {pixels.shape}, not uint8 (n, {expected})."
             )
-        return self._runner.run(pixels)
+        return self._runner.run(np.ascontiguousarray(pixels))
 
 
 def _bytes(network: Network, text: TextTower | str) -> int:

@@ -48,7 +48,9 @@ def sheet(panels: Sequence[Panel], *, title: str = "", columns: int = 3) -> byte
     captioned = any(_caption(panel) for panel in panels)
     cells = [_cell(panel, captioned=captioned) for panel in panels]
     rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
-    widths = [max(cell.width for cell in cells[i::columns]) for i in range(len(rows[0]) if rows else 0)]
+    widths = [
+        max(cell.width for cell in cells[i::columns]) for i in range(len(rows[0]) if rows else 0)
+    ]
     drawn = [_row(row, widths) for row in rows]
     legend = _legend(max(_LEGEND_HEIGHT, drawn[0].height if drawn else 0))
     return _png(_stacked(drawn, legend, title))

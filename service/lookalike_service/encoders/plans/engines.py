@@ -164,7 +164,7 @@ def _openvino(task: Task, engine: Engine) -> Execute:
     return execute
 
 
-_PRECISION = {"float32": "f32", "bfloat16": "bf16"}
+_PRECISION = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 
 # -- CUDA graphs
@@ -210,6 +210,7 @@ ENGINES: dict[PlanName, Engine] = {
     "bfloat16": Engine("eager", "bfloat16", "channels last", _CPU | _CUDA, _optimised),
     "float16": Engine("eager", "float16", "channels last", _CUDA, _optimised),
     "openvino-float32": Engine("openvino", "float32", "engine's own", _CPU, _openvino),
+    "openvino-float16": Engine("openvino", "float16", "engine's own", _CPU, _openvino),
     "openvino-bfloat16": Engine("openvino", "bfloat16", "engine's own", _CPU, _openvino),
     "float16-graphs": Engine("cuda graphs", "float16", "channels last", _CUDA, _cuda_graphs),
     "bfloat16-compiled": Engine(

@@ -1,0 +1,1 @@
+"""`make demo`: the whole service on real pictures, in one command."""
