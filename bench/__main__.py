@@ -6,7 +6,7 @@ import importlib
 import json
 import sys
 
-BENCHES = ("startup", "explanation", "throughput", "memory", "store")
+BENCHES = ("startup", "encoders", "explanation", "throughput", "memory", "store")
 
 
 def main() -> None:

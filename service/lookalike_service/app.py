@@ -25,6 +25,7 @@ from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
+from lookalike_service.encoders.plans.process import tune_process
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.registry import load_encoder
 from lookalike_service.encoders.served import ServedEncoders
@@ -32,6 +33,7 @@ from lookalike_service.errors import Overloaded
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import get_settings
 from lookalike_service.store.factory import open_store
+from lookalike_service.training.models_folder import ModelsFolder
 from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.kinds import JOB_KINDS
 
@@ -93,7 +95,9 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             await asyncio.to_thread(jobs.start)
             stack.push_async_callback(asyncio.to_thread, jobs.stop)
             context = Context(settings, service.encoders, embedder, store, jobs, metrics)
-            await self.warm_up(service.encoders.get())
+            default = service.encoders.get()
+            await self.warm_up(default)
+            self.cap_wait(default)
             idle = asyncio.create_task(_unload_idle(service.encoders))
             stack.callback(idle.cancel)
             log.info("ready", model=service.encoders.default, store=store.kind)
@@ -115,6 +119,14 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         blank = EncodeItem(encoder, np.zeros((*encoder.info.input_size, 3), np.uint8))
         for burst in (1,) * 9 + (2, 3, 3, settings.max_batch_size):
             await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
+
+    def cap_wait(self, encoder: Encoder) -> None:
+        """Let no image wait for company for longer than company was measured to save it."""
+        if encoder.info.plan is None:
+            return
+        wait = encoder.info.plan.wait(settings.max_wait_ms / 1000)
+        for dispatcher in self.dispatchers.values():
+            dispatcher.optimizer.max_wait = wait
 
     def stop_dispatchers(self) -> None:
         """Let go of whatever still waits for a batch."""
@@ -142,11 +154,13 @@ class Lookalike:
     """Holds the encoders; BentoML calls `encode` with the batches it gathers."""
 
     def __init__(self) -> None:
+        tune_process()
         self.encoders = ServedEncoders(
             (settings.model, *settings.models),
             lambda spec: load_encoder(spec, settings),
             budget_bytes=settings.model_memory_bytes,
             idle_seconds=settings.model_idle_seconds,
+            discover=ModelsFolder(settings.models_folder).specs,
         )
         for model in (None, *settings.preload):
             self.encoders.get(model)

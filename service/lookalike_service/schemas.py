@@ -61,7 +61,9 @@ class Model(Wire):
 
     model: str
     served: bool = Field(False, description="Whether requests may name it here.")
-    loaded: bool = Field(False, description="Whether it is in memory; else its first request loads it.")
+    loaded: bool = Field(
+        False, description="Whether it is in memory; else its first request loads it."
+    )
     default: bool = False
     weights: Literal["installed", "offline", "download"] | None = Field(
         None,
@@ -570,7 +572,9 @@ class AutoencoderRequest(Wire):
     kind: Literal["autoencoder"]
     name: Name = Field("autoencoder", description="A model is never replaced: delete it first.")
     dim: int = Field(150, ge=1, le=2048, description="Numbers that a picture is drawn anew from.")
-    size: int = Field(128, ge=16, le=256, multiple_of=8, description="Side of what it sees, pixels.")
+    size: int = Field(
+        128, ge=16, le=256, multiple_of=8, description="Side of what it sees, pixels."
+    )
     epochs: int = Field(30, ge=1, le=10_000, description="Most passes over the pictures.")
     patience: int = Field(
         5, ge=1, description="Stop after so many epochs that did not lower the held-out loss."
@@ -594,7 +598,10 @@ class HeadRequest(Wire):
     dim: int = Field(128, ge=2, le=2048, description="Length of the new embedding.")
     epochs: int = Field(100, ge=1, le=10_000, description="Passes over the labelled images.")
     temperature: float = Field(
-        0.1, ge=0.01, le=10, description="Of the supervised contrastive loss: lower heeds the nearest more."
+        0.1,
+        ge=0.01,
+        le=10,
+        description="Of the supervised contrastive loss: lower heeds the nearest more.",
     )
     held_out: float = Field(0.2, gt=0, le=0.5, description="Share of each class not trained on.")
     learning_rate: float = Field(3e-3, gt=0, le=1)
@@ -637,7 +644,9 @@ class Training(Wire):
     curve: list[TrainingEpoch]
     best_epoch: int = Field(description="The epoch whose weights are kept.")
     stopped_early: bool
-    resumed_after: int = Field(description="The epoch it went on from when it was killed; 0 if not.")
+    resumed_after: int = Field(
+        description="The epoch it went on from when it was killed; 0 if not."
+    )
     measures: dict[str, float] = Field(
         description="Autoencoder: `mse`, over held-out pictures, and `mse_of_mean_picture` to compare it "
         "with. Head: `recall_at_1` and `knn_accuracy` of held-out images, `_before` and `_after`."

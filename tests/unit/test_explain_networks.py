@@ -70,9 +70,10 @@ def client_of(encoder_of: EncoderOf) -> Iterator[Callable[[str], TestClient]]:
         yield client_of
 
 
-def explain(client: TestClient, image: bytes = CHELSEA, **query: Any) -> Any:
+def explain(client: TestClient, **query: Any) -> Any:
+    """The answer for the photograph of a cat."""
     params = {"faithfulness": False} | query
-    return client.post("/v1/explain", params=params, files={"image": image})
+    return client.post("/v1/explain", params=params, files={"image": CHELSEA})
 
 
 VIT = "vit_tiny_patch16_224"
@@ -257,7 +258,7 @@ def reference_rollout(encoder: TorchEncoder, pixels: Pixels) -> NDArray[np.float
     weights: list[torch.Tensor] = []
     blocks = [m for m in encoder.network.modules() if type(m).__name__ == "Attention"]
     handles = [
-        block.attn_drop.register_forward_hook(lambda _m, _i, output: weights.append(output))  # type: ignore[union-attr, operator] # timm's untyped module
+        block.attn_drop.register_forward_hook(lambda _m, _i, output: weights.append(output))  # type: ignore[union-attr] # timm's untyped module
         for block in blocks
     ]
     fused = [block.fused_attn for block in blocks]

@@ -92,6 +92,18 @@ def test_what_is_not_offered_is_refused_with_what_is(load: Loader) -> None:
     assert load.loads == []
 
 
+def test_an_encoder_that_came_later_is_offered_at_once(load: Loader) -> None:
+    found = list[str]()
+    encoders = ServedEncoders(
+        (A,), load, budget_bytes=1000, idle_seconds=60, discover=lambda: found
+    )
+    with pytest.raises(UnknownModel):
+        encoders.get(B)
+    found.append(B)
+    assert encoders.get(B).info.model == B
+    assert [spec for spec, _ in encoders] == [A, B]
+
+
 def test_a_failed_load_is_tried_again_the_next_time(load: Loader) -> None:
     failures = [WeightsMissing("The weights are not here.")]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lookalike_service.analysis.progress import silent
 from lookalike_service.errors import InvalidParameters, TrainingExists
 from lookalike_service.images import thumbnail
-from lookalike_service.jobs.runner import Task
+from lookalike_service.jobs.runner import JobRunner, Task
 from lookalike_service.jobs.worker_process import compute
 from lookalike_service.schemas import AutoencoderRequest, HeadRequest
 from lookalike_service.settings import Settings
@@ -23,7 +23,9 @@ from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Point, point_id
 from lookalike_service.training.models_folder import ModelsFolder
 from lookalike_service.workflows import training
+from lookalike_service.workflows.kinds import JOB_KINDS
 from lookalike_service.workflows.training_data import gather_pictures
+from tests.fakes.jobs import finished, until
 from tests.fakes.store import FakeStore
 from tests.pictures import encoded, scene
 
@@ -216,3 +218,28 @@ def test_a_label_that_is_none_is_refused_with_its_image(store: FakeStore, tmp_pa
     request = HeadRequest(kind="head", field="metadata.label")
     with pytest.raises(InvalidParameters, match=r"Image '4' has 0\.5"):
         training.run(task(store, tmp_path, request))
+
+
+def test_a_job_whose_service_stopped_goes_on_in_the_next(store: FakeStore, tmp_path: Path) -> None:
+    settings = Settings(models_dir=tmp_path, job_threads=1)
+    request = SMALL.model_copy(update={"epochs": 30, "patience": 30})
+    parameters = training.validate(store, settings, "c", request)
+    first = JobRunner(store, JOB_KINDS, settings)
+    first.start()
+    id = first.submit("training", "c", parameters).id
+
+    def in_epoch_3() -> bool:
+        return first.get(id).progress.stage.startswith("epoch 3")
+
+    until(in_epoch_3, "the third epoch, or one of the thirties", 120)
+    first.stop()
+    assert first.get(id).state == "queued"
+    second = JobRunner(store, JOB_KINDS, settings)
+    second.start()
+    try:
+        result = finished(second, id).result
+    finally:
+        second.stop()
+    assert result is not None
+    assert result["resumed_after"] >= 2
+    assert [epoch["epoch"] for epoch in result["curve"]] == list(range(1, 31))

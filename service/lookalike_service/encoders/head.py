@@ -130,6 +130,8 @@ class HeadEncoder:
             closed_form=False,
             grid=made.grid,
             memory_bytes=made.memory_bytes + self._layers_bytes,
+            decode_shorter=made.decode_shorter,
+            plan=made.plan,
         )
 
     def preprocess(self, rgb: Pixels) -> Pixels:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike_service.encoders.plans.plan import Plan
 from lookalike_service.images import Pixels, Region
 from lookalike_service.spaces import Space
 
@@ -23,6 +24,9 @@ class EncoderInfo:
     their positions; only then does the closed form of Grad-CAM hold.
     `grid`: rows and columns of the features; None for an encoder whose features have no place in the image.
     `memory_bytes`: of its weights while it is loaded.
+    `decode_shorter`: how long the shorter side of a picture must be for `preprocess` to lose nothing: larger
+    files need not be decoded in full. None where every pixel counts.
+    `plan`: how its network runs here; None for an encoder without one.
     """
 
     model: str
@@ -35,6 +39,8 @@ class EncoderInfo:
     closed_form: bool
     grid: tuple[int, int] | None
     memory_bytes: int
+    decode_shorter: int | None = None
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

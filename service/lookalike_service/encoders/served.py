@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -31,7 +31,8 @@ class ServedEncoders:
     """Encoders by canonical spec; the first is the default and stays loaded. Thread-safe.
 
     Others are unloaded after `idle_seconds`, or earlier, the longest unused first, when the weights of all
-    exceed `budget_bytes`. What is being computed with an unloaded encoder is finished.
+    exceed `budget_bytes`. What is being computed with an unloaded encoder is finished. `discover` tells of
+    encoders that came later, such as those trained here.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class ServedEncoders:
         *,
         budget_bytes: int,
         idle_seconds: float,
+        discover: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._load, self._clock = load, clock
+        self._load, self._discover, self._clock = load, discover, clock
         self._budget_bytes, self._idle_seconds = budget_bytes, idle_seconds
         canonical = [str(EncoderSpec.parse(spec)) for spec in specs]
         self._seats = {spec: _Seat() for spec in dict.fromkeys(canonical)}
@@ -56,6 +58,7 @@ class ServedEncoders:
 
     def __iter__(self) -> Iterator[tuple[str, Encoder | None]]:
         """Every offered spec, with its encoder where that is loaded."""
+        self._add_discovered()
         return iter([(spec, seat.encoder) for spec, seat in self._seats.items()])
 
     def get(self, model: str | None = None) -> Encoder:
@@ -103,11 +106,17 @@ class ServedEncoders:
                 seat.encoder = None
                 log.info("unloaded encoder", model=spec, reason="idle" if idle else "budget")
 
+    def _add_discovered(self) -> None:
+        for spec in self._discover():
+            self._seats.setdefault(str(EncoderSpec.parse(spec)), _Seat())
+
     def _offered(self, model: str) -> str:
         try:
             spec = str(EncoderSpec.parse(model))
         except (InvalidField, UnknownModel) as error:
             raise UnknownModel(f"{error.detail} Offered here: {', '.join(self._seats)}.") from error
+        if spec not in self._seats:
+            self._add_discovered()
         if spec not in self._seats:
             close = difflib.get_close_matches(spec, self._seats, n=3, cutoff=0.3)
             raise UnknownModel(

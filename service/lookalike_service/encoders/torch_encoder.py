@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from lookalike_service.encoders.network import Network, is_average, probe
 from lookalike_service.encoders.plans.engines import Normalisation
-from lookalike_service.encoders.plans.plan import Plan
 from lookalike_service.encoders.plans.runner import prepare
 from lookalike_service.encoders.pooling import grid_of, normalise
 from lookalike_service.encoders.preprocessing import Preprocessing
@@ -102,17 +101,16 @@ class TorchEncoder:
             input_size=parts.input_size,
             text=isinstance(parts.text, TextTower),
             license=parts.license,
-            device=self.plan.device,
-            dtype=self.plan.dtype,
+            device=self._runner.plan.device,
+            dtype=self._runner.plan.dtype,
             closed_form=closed_form,
             grid=grid_of(shape, parts.network.prefix),
             memory_bytes=_bytes(parts.network, parts.text),
+            decode_shorter=self._preprocessing.decode_shorter
+            if isinstance(self._preprocessing, Preprocessing)
+            else None,
+            plan=self._runner.plan,
         )
-
-    @property
-    def plan(self) -> Plan:
-        """How the network is run here, and what was measured of that."""
-        return self._runner.plan
 
     def preprocess(self, rgb: Pixels) -> Pixels:
         """Resize and crop RGB uint8 (height, width, 3) to uint8 of the input size."""

@@ -173,12 +173,15 @@ class Embedder:
     def _decode(
         self, encoder: Encoder, data: bytes, keep_rgb: bool, keep_thumbnail: bool
     ) -> Decoded:
-        image = decode(data, self._limits)
+        image = decode(data, self._limits, shorter=encoder.info.decode_shorter)
+        # The embedding is of the same pixels whether or not the picture itself is wanted too.
+        reduced = image.rgb.shape[:2] != (image.height, image.width)
+        full = decode(data, self._limits) if keep_rgb and reduced else image
         return Decoded(
             pixels=encoder.preprocess(image.rgb),
             width=image.width,
             height=image.height,
             format=image.format,
-            rgb=image.rgb if keep_rgb else None,
+            rgb=full.rgb if keep_rgb else None,
             thumbnail=thumbnail(image.rgb) if keep_thumbnail else None,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -138,6 +139,8 @@ def _eager(module: Callable[[Tensor], Tensor], device: str) -> Execute:
 
 def _openvino(task: Task, engine: Engine) -> Execute:
     """One stream over all cores, any batch size. One request at a time: a second would share the cores."""
+    # The converter would report its uses to its maker; where this package is missing it does not.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # Python's sign for "missing"
     import openvino  # noqa: PLC0415 - an optional extra
 
     module = FromPixels(task.backbone, task.normalisation, torch.float32)

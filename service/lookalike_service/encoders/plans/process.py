@@ -7,6 +7,10 @@ import os
 import platform
 import sys
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
@@ -19,10 +23,10 @@ def tune_process() -> None:
     - OpenMP threads wait for one another in short spins. GNU's default spins for some 20 ms per barrier:
       when a decode thread holds the other's core, each of a network's hundred barriers may last that long.
 
-    What the user has set of these is left alone. Raises RuntimeError if torch is imported already.
+    What the user has set of these is left alone.
     """
     if "torch" in sys.modules:
-        raise RuntimeError("tune_process() comes too late: OpenMP read its settings with torch.")
+        log.warning("torch is imported already: OpenMP threads keep waiting in long spins")
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = "10000"
     if platform.libc_ver()[0] == "glibc" and "MALLOC_TRIM_THRESHOLD_" not in os.environ:
