@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from examples.demo import pictures, sheet
 from examples.demo.server import running
 from lookalike import Collection, IndexedImage, Lookalike
-from rich.console import Console
-from rich.table import Table
 
 HITS, QUERIES = 5, 6
 WHY = "coffee/1-2.jpg"
@@ -64,7 +65,9 @@ def show(client: Lookalike, folder: Path, out: Path) -> None:
     why(client, collection, images, folder, out / "why.png")
     labels = {image.metadata.get("label") for image in images}
     cluster(collection, len(labels) if len(labels) > 1 else min(8, len(images)))
-    draw_map(collection, "metadata.label" if len(labels) > 1 else "clusters.kmeans", out / "map.png")
+    draw_map(
+        collection, "metadata.label" if len(labels) > 1 else "clusters.kmeans", out / "map.png"
+    )
 
 
 def similar(

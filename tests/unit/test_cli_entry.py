@@ -55,7 +55,7 @@ def test_only_the_command_that_is_named_is_imported() -> None:
         "print(any(name.startswith('lookalike_service') for name in sys.modules))"
     )
     command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == "False"
 
 

@@ -261,7 +261,7 @@ def test_a_run_killed_in_the_middle_goes_on_from_its_checkpoint(
     service.handle = handle  # type: ignore[method-assign]  # slow enough to be killed on the way
     with service.listen() as url:
         command = [sys.executable, "-m", "lookalike_indexer", "index", str(photos), "-c", "photos"]
-        run = subprocess.Popen([*command, "--json", "--url", url], stdout=subprocess.PIPE)  # noqa: S603 - ours
+        run = subprocess.Popen([*command, "--json", "--url", url], stdout=subprocess.PIPE)
         while len(service.images.get("photos", ())) < 150:
             assert run.poll() is None, "it ended before it could be killed"
             time.sleep(0.001)
