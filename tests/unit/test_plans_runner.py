@@ -358,8 +358,9 @@ def curve(**rates: float) -> Plan:
     )
 
 
-def test_the_batch_size_is_the_smallest_near_the_highest_rate() -> None:
-    assert curve(n1=50, n4=98, n16=100).batch_size == 4
+def test_the_batch_size_is_the_largest_near_the_highest_rate() -> None:
+    assert curve(n1=50, n4=100, n16=98).batch_size == 16
+    assert curve(n1=50, n4=100, n16=80).batch_size == 4
     assert curve(n1=50, n4=80, n16=100).batch_size == 16
     assert curve(n1=100, n4=90, n16=60).batch_size == 1
 

@@ -49,14 +49,14 @@ class Plan:
 
     @property
     def batch_size(self) -> int | None:
-        """The smallest measured batch within 5 % of the highest rate: more only adds latency and memory.
+        """The largest measured batch within 5 % of the highest rate: beyond it, caches overflow.
 
         None if nothing was measured.
         """
         if not self.images_per_second:
             return None
         best = max(self.images_per_second.values())
-        return min(n for n, rate in self.images_per_second.items() if rate >= 0.95 * best)
+        return max(n for n, rate in self.images_per_second.items() if rate >= 0.95 * best)
 
     def wait(self, most: float) -> float:
         """Seconds, at most `most`, that a lone image should wait for others to join its batch.

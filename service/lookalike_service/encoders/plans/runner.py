@@ -12,7 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from lookalike_service.encoders.plans import decisions
-from lookalike_service.encoders.plans.calibration import REFERENCE, Calibration, Decision
+from lookalike_service.encoders.plans.calibration import (
+    CLEARLY,
+    REFERENCE,
+    Calibration,
+    Decision,
+)
 from lookalike_service.encoders.plans.engines import (
     ENGINES,
     Execute,
@@ -27,9 +32,6 @@ from lookalike_service.settings import PlanName, Settings
 
 log = structlog.get_logger(__name__)
 
-LOST = 0.6
-"""A stored plan whose lead over float32 has shrunk to less than this share is measured anew."""
-
 
 class Runner:
     """Runs one network by its plan. Thread-safe."""
@@ -41,7 +43,7 @@ class Runner:
     def run(self, pixels: Pixels) -> Tensor:
         """The backbone's features, float32, of uint8 (n, H, W, 3), n ≥ 1, on the plan's device.
 
-        Batches larger than the plan's `batch_size` run in even parts, which is no slower.
+        Batches larger than the plan's `batch_size` run in even parts.
         """
         most = self.plan.batch_size
         parts = 1 if most is None else math.ceil(len(pixels) / most)
@@ -125,7 +127,7 @@ def _still_good(calibration: Calibration, stored: Decision) -> Decision | None:
     except EncoderFailed as error:
         log.warning("stored plan fails, measuring again", plan=stored.plan, reason=error.detail)
         return None
-    if not agreement.holds or now < LOST * stored.lead:
+    if not agreement.holds or now < CLEARLY:
         log.warning(
             "stored plan lost its worth, measuring again",
             plan=stored.plan,
