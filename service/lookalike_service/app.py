@@ -97,7 +97,7 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             context = Context(settings, service.encoders, embedder, store, jobs, metrics)
             default = service.encoders.get()
             await self.warm_up(default)
-            self.cap_wait(default)
+            self.fit_batching(default)
             idle = asyncio.create_task(_unload_idle(service.encoders))
             stack.callback(idle.cancel)
             log.info("ready", model=service.encoders.default, store=store.kind)
@@ -120,13 +120,17 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         for burst in (1,) * 9 + (2, 3, 3, settings.max_batch_size):
             await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
 
-    def cap_wait(self, encoder: Encoder) -> None:
-        """Let no image wait for company for longer than company was measured to save it."""
+    def fit_batching(self, encoder: Encoder) -> None:
+        """Batch no more, and wait no longer for company, than was measured to pay."""
         if encoder.info.plan is None:
             return
         wait = encoder.info.plan.wait(settings.max_wait_ms / 1000)
         for dispatcher in self.dispatchers.values():
             dispatcher.optimizer.max_wait = wait
+            dispatcher.max_batch_size = min(
+                settings.max_batch_size,
+                encoder.info.plan.pipelined_batch or settings.max_batch_size,
+            )
 
     def stop_dispatchers(self) -> None:
         """Let go of whatever still waits for a batch."""

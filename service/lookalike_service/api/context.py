@@ -38,11 +38,14 @@ class Context:
 
         Raises UnknownModel, InvalidModel, WeightsMissing.
         """
-        return await asyncio.to_thread(self.encoders.get, model)
+        # A thread only where it may have to wait: under load each hop costs more than the rest of a request.
+        loaded = self.encoders.loaded(model)
+        return loaded if loaded is not None else await asyncio.to_thread(self.encoders.get, model)
 
     async def encoder_for(self, collection: Collection) -> Encoder:
         """The encoder that makes a collection's vectors. Raises as `encoder`, and SpaceMismatch."""
-        return await asyncio.to_thread(self.encoders.of, collection.space)
+        await self.encoder(collection.space.model)
+        return self.encoders.of(collection.space)
 
     async def encoder_of(self, model: str | None, collection: str | None) -> Encoder:
         """The encoder of a collection, where one is named, else of a spec.

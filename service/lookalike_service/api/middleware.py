@@ -1,4 +1,4 @@
-"""What wraps every request: the raw path, the body limit, metrics and the access log."""
+"""What wraps every request: the raw path, the body limit, metrics and the log of failures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lookalike_service.api.problems import problem_response
 from lookalike_service.errors import BodyTooLarge
 
 log = structlog.get_logger(__name__)
+_LOGGED_FROM = 400
 _QUIET = {"/livez", "/readyz", "/metrics"}
 
 
@@ -66,7 +67,7 @@ class BodyLimit:
 
 
 class Observed:
-    """Give each request an id, count and time it by route template, and write one log line."""
+    """Give each request an id, count and time it by route template, and log it if it failed."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -98,7 +99,8 @@ class Observed:
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.requests.labels(scope["method"], route, status).inc()
         self._metrics.latency.labels(scope["method"], route).observe(seconds)
-        if route not in _QUIET:
+        # Successes are counted, not logged: a line each costs more than routing the request.
+        if status >= _LOGGED_FROM and route not in _QUIET:
             log.info(
                 "request",
                 method=scope["method"],

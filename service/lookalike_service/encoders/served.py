@@ -77,6 +77,14 @@ class ServedEncoders:
         self.unload_idle(keep=spec)
         return encoder
 
+    def loaded(self, model: str | None = None) -> Encoder | None:
+        """The encoder of a canonical spec if it is in memory, without waiting for anything."""
+        seat = self._seats.get(self.default if model is None else model)
+        if seat is None or seat.encoder is None:
+            return None
+        seat.used = self._clock()
+        return seat.encoder
+
     def of(self, space: Space) -> Encoder:
         """The encoder that makes vectors of a space. Raises UnknownModel, SpaceMismatch."""
         encoder = self.get(space.model)
