@@ -2,8 +2,8 @@
 
 The public routes are an ASGI app of our own (`api/`). Each decoded image is handed to BentoML's batch
 dispatcher in process, as an object: nothing is serialised, and BentoML's HTTP layer is not involved.
-That uses two private names of BentoML (`ServiceAppFactory`, the dispatcher's `Optimizer`): its version is
-pinned exactly, and tests/contract/test_bentoml.py holds it to what is needed here.
+That uses private names of BentoML (`ServiceAppFactory`, the dispatcher's `Optimizer` and semaphore): its
+version is pinned exactly, and tests/contract/test_bentoml.py holds it to what is needed here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import bentoml
 import numpy as np
 import structlog
 from _bentoml_impl.server.app import ServiceAppFactory
 from _bentoml_sdk.service import Service
-from bentoml._internal.marshal.dispatcher import Optimizer
+from bentoml._internal.marshal.dispatcher import NonBlockSema, Optimizer
 from fastapi import FastAPI
 
 from lookalike_service.api.application import create_app
@@ -35,7 +36,8 @@ from lookalike_service.settings import get_settings
 from lookalike_service.store.factory import open_store
 from lookalike_service.training.models_folder import ModelsFolder
 from lookalike_service.workflows.embedding import Embedder
-from lookalike_service.workflows.kinds import JOB_KINDS
+from lookalike_service.workflows.job_embedding import JobEmbedding
+from lookalike_service.workflows.kinds import job_kinds
 
 log = structlog.get_logger(__name__)
 settings = get_settings()
@@ -91,7 +93,8 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             embedder = Embedder(settings, self.infer)
             stack.callback(embedder.close)
             stack.callback(self.stop_dispatchers)
-            jobs = JobRunner(store, JOB_KINDS, settings)
+            embedding = JobEmbedding(embedder, service.encoders, asyncio.get_running_loop())
+            jobs = JobRunner(store, job_kinds(embedding), settings)
             await asyncio.to_thread(jobs.start)
             stack.push_async_callback(asyncio.to_thread, jobs.stop)
             context = Context(settings, service.encoders, embedder, store, jobs, metrics)
@@ -121,11 +124,18 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
 
     def fit_batching(self, encoder: Encoder) -> None:
-        """Batch no more, and wait no longer for company, than was measured to pay."""
+        """Batch no more, and wait no longer for company, than was measured to pay.
+
+        While every stream of the encoder runs a batch, one more stands ready, or they would idle until the
+        event loop has answered the former one's callers.
+        """
         if encoder.info.plan is None:
             return
         wait = encoder.info.plan.wait(settings.max_wait_ms / 1000)
+        at_once = encoder.info.plan.streams + 1
+        self._limiter = anyio.CapacityLimiter(at_once)
         for dispatcher in self.dispatchers.values():
+            dispatcher._sema = NonBlockSema(at_once)
             dispatcher.optimizer.max_wait = wait
             dispatcher.max_batch_size = min(
                 settings.max_batch_size,

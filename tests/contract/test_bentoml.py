@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from lookalike_service.encoders.batch import EncodedItem, EncodeItem
+from lookalike_service.encoders.plans.plan import Agreement, Plan
+from lookalike_service.encoders.protocol import Encoded, Pixels
 from lookalike_service.errors import EncoderFailed
 from tests.fakes.encoder import POISON, SIZE, FakeEncoder
 
@@ -27,9 +31,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 
 @contextlib.asynccontextmanager
-async def started(app: ModuleType) -> AsyncIterator[tuple[Any, FakeEncoder]]:
+async def started(
+    app: ModuleType, encoder: FakeEncoder | None = None
+) -> AsyncIterator[tuple[Any, FakeEncoder]]:
     """The factory with its dispatcher running, on a fake encoder."""
-    encoder = FakeEncoder()
+    encoder = encoder or FakeEncoder()
     service = app.Lookalike
     service.inject_config()
     factory = app.InProcessFactory(service, is_main=True)
@@ -87,6 +93,41 @@ async def test_a_caller_that_leaves_does_not_disturb_the_others(app: ModuleType)
             task.cancel()
         outcomes = await asyncio.gather(*staying)
     assert all(isinstance(outcome, EncodedItem) for outcome in outcomes)
+
+
+class MeetingEncoder(FakeEncoder):
+    """Two streams; each pass waits until as many are under way as may be: both streams' and one more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        plan = Plan(
+            name="openvino-float32",
+            engine="openvino",
+            device="cpu",
+            dtype="float32",
+            layout="engine's own",
+            chosen="measured",
+            images_per_second={1: 10.0, 2: 20.0, 4: 21.0},
+            agreement=Agreement(1, 1),
+            streams=2,
+        )
+        self.info = replace(self.info, plan=plan)
+        self.meeting: threading.Barrier | None = None
+
+    def encode(self, pixels: Pixels, *, features: bool = False) -> Encoded:
+        if self.meeting is not None:
+            self.meeting.wait(30)
+        return super().encode(pixels, features=features)
+
+
+async def test_a_batch_stands_ready_while_every_stream_runs_one(app: ModuleType) -> None:
+    encoder = MeetingEncoder()
+    async with started(app, encoder) as (factory, _):
+        factory.fit_batching(encoder)
+        encoder.meeting = threading.Barrier(3)
+        outcomes = await asyncio.gather(*(factory.infer(item(encoder, i)) for i in range(6)))
+    assert all(isinstance(outcome, EncodedItem) for outcome in outcomes), outcomes
+    assert encoder.batches == [2, 2, 2]
 
 
 def test_no_route_but_ours_is_served(app: ModuleType) -> None:

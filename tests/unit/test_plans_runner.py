@@ -15,7 +15,14 @@ from torch import Tensor, nn
 
 from lookalike_service.encoders.plans import calibration, engines, runner
 from lookalike_service.encoders.plans.calibration import compare, fastest, interleaved
-from lookalike_service.encoders.plans.engines import ENGINES, Engine, Execute, Normalisation, Task
+from lookalike_service.encoders.plans.engines import (
+    ENGINES,
+    Engine,
+    Execute,
+    Normalisation,
+    OneAtATime,
+    Task,
+)
 from lookalike_service.encoders.plans.plan import Agreement, Curve, Plan
 from lookalike_service.encoders.plans.runner import Runner, prepare
 from lookalike_service.encoders.plans.samples import calibration_images
@@ -116,6 +123,17 @@ def test_building_a_plan_leaves_the_backbone_as_it_was(pixels: Pixels) -> None:
         torch.testing.assert_close(ours, fresh, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("streams", "size"),
+    [(1, 8), (2, 4), (4, 2), (16, 2)],
+)
+def test_a_batch_is_a_streams_share_of_the_smallest_that_is_fast_enough(
+    streams: int, size: int
+) -> None:
+    fast_from_8 = curve(n1=40, n2=60, n4=80, n8=91, n16=100, n32=95)
+    assert replace(fast_from_8, streams=streams).pipelined_batch == size
+
+
 def test_what_is_chosen_agrees_with_float32_and_is_reported(tmp_path: Path, pixels: Pixels) -> None:
     tiny = prepared(tmp_path)
     plan = tiny.plan
@@ -174,8 +192,10 @@ def test_a_folder_that_cannot_be_written_is_logged_and_no_failure(
 
 def wrong(task: Task, engine: Engine) -> Execute:
     """An engine that is fast, and whose features are another function's."""
-    return lambda pixels: torch.randn(
-        len(pixels), 64, 8, 10, generator=torch.Generator().manual_seed(len(pixels))
+    return OneAtATime(
+        lambda pixels: torch.randn(
+            len(pixels), 64, 8, 10, generator=torch.Generator().manual_seed(len(pixels))
+        )
     )
 
 
@@ -188,7 +208,7 @@ def instant(task: Task, engine: Engine) -> Execute:
     images = calibration_images(*SIZE)
     seen = [image.tobytes() for image in images]
     known = dict(zip(seen, expected(images), strict=True))
-    return lambda pixels: torch.stack([known[p.tobytes()] for p in pixels])
+    return OneAtATime(lambda pixels: torch.stack([known[p.tobytes()] for p in pixels]))
 
 
 def only(monkeypatch: pytest.MonkeyPatch, build: Any) -> None:
@@ -331,7 +351,7 @@ def test_plans_are_measured_in_turns_at_every_batch_size(pixels: Pixels) -> None
             calls.append((name, len(batch)))
             return torch.zeros(1)
 
-        return execute
+        return OneAtATime(execute)
 
     runs: dict[PlanName, Execute] = {
         "float32": recording("float32"),
@@ -380,7 +400,7 @@ def test_a_large_batch_runs_in_even_parts_and_keeps_its_order(count: int) -> Non
         return torch.tensor(pixels[:, 0, 0, 0].astype(np.float32))
 
     numbered = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    features = Runner(curve(n1=50, n4=100), execute).run(numbered)
+    features = Runner(curve(n1=50, n4=100), OneAtATime(execute)).run(numbered)
     assert features.tolist() == list(range(count))
     assert max(sizes) <= 4
     assert max(sizes) - min(sizes) <= 1

@@ -19,7 +19,7 @@ from lookalike_service.encoders.plans.calibration import Decision
 
 log = structlog.get_logger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the plans' code: raised when a plan is added, or runs in another way."""
 
 _DECISION = TypeAdapter(Decision)

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import sys
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
+from lookalike_service.encoders.plans import streams
 from lookalike_service.encoders.plans.folding import fold_batch_norms
 from lookalike_service.images import Pixels
 from lookalike_service.settings import PlanName
 
-Execute = Callable[[Pixels], Tensor]
-"""uint8 (n, H, W, 3) to the backbone's features, float32, on the engine's device."""
+
+class Execute(Protocol):
+    """Runs a network; thread-safe."""
+
+    streams: int
+    """How many calls run side by side; others wait for their turn."""
+
+    def __call__(self, pixels: Pixels) -> Tensor:
+        """uint8 (n, H, W, 3) to the backbone's features, float32, on the engine's device."""
+
+
+class OneAtATime:
+    """Calls in turn, where two side by side would only share the device."""
+
+    streams = 1
+
+    def __init__(self, run: Callable[[Pixels], Tensor]) -> None:
+        self._run, self._turn = run, threading.Lock()
+
+    def __call__(self, pixels: Pixels) -> Tensor:
+        """uint8 (n, H, W, 3) to features."""
+        with self._turn:
+            return self._run(pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,40 +149,15 @@ def _eager(module: Callable[[Tensor], Tensor], device: str) -> Execute:
         with torch.inference_mode():
             return module(samples)
 
-    return execute
+    return OneAtATime(execute)
 
 
 # -- OpenVINO
 
 
 def _openvino(task: Task, engine: Engine) -> Execute:
-    """One stream over all cores, any batch size. One request at a time: a second would share the cores."""
-    # The converter would report its uses to its maker; where this package is missing it does not.
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # Python's sign for "missing"
-    import openvino  # noqa: PLC0415 - an optional extra
-
     module = FromPixels(task.backbone, task.normalisation, torch.float32)
-    with torch.no_grad(), warnings.catch_warnings():
-        # The converter traces, which torch now advises against, and which warns of each fixed shape.
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", TracerWarning)
-        example = torch.zeros(2, *task.size, 3, dtype=torch.uint8)
-        model = openvino.convert_model(module, example_input=example)
-    model.reshape({0: [-1, *task.size, 3]})
-    compiled = openvino.Core().compile_model(
-        model,
-        "CPU",
-        {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _PRECISION[engine.dtype]},
-    )
-    request, turn = compiled.create_infer_request(), threading.Lock()
-
-    def execute(pixels: Pixels) -> Tensor:
-        with turn:
-            # Shares the input, which it only reads; the output is a copy.
-            outputs: Any = request.infer({0: np.ascontiguousarray(pixels)}, share_inputs=True)
-            return torch.from_numpy(outputs[0])
-
-    return execute
+    return streams.compile_streams(module, task.size, _PRECISION[engine.dtype])
 
 
 _PRECISION = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
@@ -177,7 +170,6 @@ def _cuda_graphs(task: Task, engine: Engine) -> Execute:
     """One graph per power of two; a batch runs in the smallest that holds it, the rest left over."""
     module = _converted(task, engine)
     graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
-    turn = threading.Lock()
 
     def capture(capacity: int) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
         inputs = torch.zeros(capacity, *task.size, 3, dtype=torch.uint8, device=task.device)
@@ -194,7 +186,7 @@ def _cuda_graphs(task: Task, engine: Engine) -> Execute:
     def execute(pixels: Pixels) -> Tensor:
         count = len(pixels)
         capacity = 1 << (count - 1).bit_length()
-        with turn, torch.inference_mode():
+        with torch.inference_mode():
             if capacity not in graphs:
                 graphs[capacity] = capture(capacity)
             graph, inputs, outputs = graphs[capacity]
@@ -202,7 +194,7 @@ def _cuda_graphs(task: Task, engine: Engine) -> Execute:
             graph.replay()
             return outputs[:count].clone()
 
-    return execute
+    return OneAtATime(execute)
 
 
 _CPU, _CUDA = frozenset({"cpu"}), frozenset({"cuda"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +47,8 @@ class Plan:
     chosen: Chosen
     images_per_second: Curve
     agreement: Agreement
+    streams: int = 1
+    """How many passes run side by side."""
 
     @property
     def batch_size(self) -> int | None:
@@ -60,15 +63,16 @@ class Plan:
 
     @property
     def pipelined_batch(self) -> int | None:
-        """Twice the smallest measured batch within 5 % of the highest rate; None if nothing was measured.
+        """Images for one of several batches under way: a stream's share of the smallest that is fast enough.
 
-        More in one pass is hardly faster, and leaves the decoding of the next images without a pass to
-        overlap with.
+        That is within 10 % of the highest rate. More in one pass is hardly faster, and leaves the decoding of
+        the next images without a pass to overlap with. None if nothing was measured.
         """
         if not self.images_per_second:
             return None
         best = max(self.images_per_second.values())
-        return 2 * min(n for n, rate in self.images_per_second.items() if rate >= 0.95 * best)
+        enough = min(n for n, rate in self.images_per_second.items() if rate >= 0.9 * best)
+        return max(2, math.ceil(enough / self.streams))
 
     def wait(self, most: float) -> float:
         """Seconds, at most `most`, that a lone image should wait for others to join its batch.

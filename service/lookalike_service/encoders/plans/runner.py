@@ -77,9 +77,10 @@ def prepare(
         decision, chosen = _measured_or_stored(calibration, network, settings)
     else:
         decision, chosen = _as_set(calibration, settings.plan)
-    plan = _plan(decision, device, chosen)
+    execute = calibration.execute(decision.plan)
+    plan = _plan(decision, device, chosen, execute.streams)
     log.info("plan", network=network, plan=plan.name, chosen=chosen, agreement=plan.agreement)
-    return Runner(plan, calibration.execute(decision.plan))
+    return Runner(plan, execute)
 
 
 def _as_set(calibration: Calibration, name: PlanName) -> tuple[Decision, Chosen]:
@@ -139,7 +140,7 @@ def _still_good(calibration: Calibration, stored: Decision) -> Decision | None:
     return replace(stored, agreement=agreement)
 
 
-def _plan(decision: Decision, device: str, chosen: Chosen) -> Plan:
+def _plan(decision: Decision, device: str, chosen: Chosen, streams: int) -> Plan:
     engine = ENGINES[decision.plan]
     return Plan(
         name=decision.plan,
@@ -150,4 +151,5 @@ def _plan(decision: Decision, device: str, chosen: Chosen) -> Plan:
         chosen=chosen,
         images_per_second=decision.images_per_second,
         agreement=decision.agreement,
+        streams=streams,
     )
