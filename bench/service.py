@@ -19,12 +19,12 @@ COMMAND = Path(sys.executable).with_name("lookalike")
 
 
 @contextlib.contextmanager
-def service() -> Iterator[tuple[int, int, float]]:
-    """Start it, wait until it is ready: (port, process id, seconds until ready)."""
+def service(data: Path | None = None) -> Iterator[tuple[int, int, float]]:
+    """Start it, on a data folder or a new one, and wait: (port, process id, seconds until ready)."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as log:
         port, start = _free_port(), time.perf_counter()
         process = subprocess.Popen(
-            [COMMAND, "serve", "--port", str(port), "--data", f"{folder}/data"],
+            [COMMAND, "serve", "--port", str(port), "--data", data or f"{folder}/data"],
             stdout=log,
             stderr=subprocess.STDOUT,
             env=os.environ | {"BENTOML_DO_NOT_TRACK": "True"},

@@ -5,6 +5,7 @@ Takes about half an hour; `BENCH_DIMS=512` or `BENCH_POINTS=20000` make it short
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import statistics
@@ -25,6 +26,8 @@ import qdrant_edge as edge
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
+from bench import load
+from bench.service import service
 from bench.vectors import clustered, nearest, queries_near, recall
 from lookalike_service.spaces import Space
 from lookalike_service.store.edge_engine import EdgeEngine
@@ -70,6 +73,7 @@ def _dimension(dim: int) -> dict[str, float]:
         figures |= _labelling(store, queries, ids)
         figures |= _reading(store)
         store.close()
+        figures |= _by_http(Path(folder) / "data")
         figures |= _in_process(Path(folder) / "data" / "indexed" / "c@1", queries, wanted)
     figures |= _hnswlib(rows, queries, wanted)
     if dim == min(DIMS):
@@ -205,6 +209,17 @@ def _reading(store: EmbeddedStore) -> dict[str, float]:
     return {"vectors/s (target >= 30000)": n / (time.perf_counter() - start)}
 
 
+def _by_http(data: Path) -> dict[str, float]:
+    """One client that asks the service for the neighbours of an indexed image, again and again."""
+    bodies = [json.dumps({"id": str(i), "limit": K}).encode() for i in range(QUERIES)]
+    path = "/v1/collections/c/search"
+    requests = [load.request(path, body, "application/json") for body in bodies]
+    with service(data) as (port, _, _):
+        load.run(port, requests, clients=1, total=QUERIES)
+        times = load.run(port, requests, clients=1, total=5 * QUERIES).latencies
+    return {"by id over HTTP: p50 ms (target <= 5)": _ms(times)}
+
+
 def _in_process(folder: Path, queries: Rows, wanted: NDArray[np.int64]) -> dict[str, float]:
     """What a search costs in the engine itself."""
     engine = EdgeEngine(folder, folder / "labels.db")
@@ -286,7 +301,17 @@ def _array(row: Rows) -> Any:
 
 
 def _payload(i: int, shares: NDArray[np.int64]) -> dict[str, Any]:
-    return {"key": str(i), "metadata": {"share": int(shares[i])}}
+    """What the service writes with an image, but for the thumbnail."""
+    return {
+        "key": str(i),
+        "sha256": f"{i:064x}",
+        "source": f"pictures/{i:06}.jpg",
+        "width": 500,
+        "height": 375,
+        "format": "jpeg",
+        "indexed_at": "2026-01-01T00:00:00Z",
+        "metadata": {"share": int(shares[i])},
+    }
 
 
 def _keys(store: EmbeddedStore, query: Rows, filter: Mapping[str, object] | None) -> list[int]:

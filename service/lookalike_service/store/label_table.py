@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from lookalike_service.errors import StoreUnavailable
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS label (
 CREATE INDEX IF NOT EXISTS label_of ON label (clustering, label);
 """
 _MOST_VARIABLES = 10_000
+_ROWS_AT_ONCE = 5_000
 _WAIT_SECONDS = 60.0
 
 Versions = dict[str, tuple[int, int]]
@@ -51,6 +53,7 @@ class LabelTable:
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self._lock = threading.Lock()
         self._writes = threading.Lock()
+        self._counts: dict[tuple[str, str], tuple[tuple[int, int] | None, dict[int, int]]] = {}
         self._reader, self._writer = _connection(path), _connection(path)
         # NORMAL survives kill -9; FULL, a sync per transaction, survives power loss too.
         self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -91,15 +94,21 @@ class LabelTable:
                     found.setdefault(id, {})[clustering] = label
         return found, versions
 
-    def counts(self, name: str, clustering: str) -> dict[int, int]:
-        """How many points hold each label."""
+    def counts(self, name: str, clustering: str) -> tuple[dict[int, int], Versions]:
+        """How many points hold each label, and the versions they are of. Kept until they change."""
         with self._reading() as reader:
-            rows = reader.execute(
-                "SELECT label, count(*) FROM label JOIN clustering ON key = clustering "
-                "WHERE collection = ? AND name = ? GROUP BY label",
-                (name, clustering),
-            )
-            return dict(rows)
+            versions = _versions(reader, name)
+            version = versions.get(clustering)
+            known, counts = self._counts.get((name, clustering), (None, {}))
+            if version is None or version != known:
+                rows = reader.execute(
+                    "SELECT label, count(*) FROM label JOIN clustering ON key = clustering "
+                    "WHERE collection = ? AND name = ? GROUP BY label",
+                    (name, clustering),
+                )
+                counts = dict(rows)
+                self._counts[name, clustering] = version, counts
+            return counts, versions
 
     def matching(self, name: str, clustering: str, condition: FieldCondition) -> set[str]:
         """The ids whose label meets the condition; of IsEmpty, those that have a label at all."""
@@ -129,20 +138,24 @@ class LabelTable:
     ) -> None:
         """See `Labels`. In the order of ids, which is several times as fast for the tree.
 
-        Sorted by numpy, which lets other threads run meanwhile.
+        Sorted by numpy and handed over as JSON, a statement for thousands of rows: both let other threads
+        run meanwhile, where a statement for each row would wrestle with them for the interpreter.
         """
-        order, values = np.argsort(np.asarray(ids), kind="stable").tolist(), labels.tolist()
+        order = np.argsort(np.asarray(ids), kind="stable").tolist()
+        values = labels.tolist()
         with self._writing() as writer:
             ((key,),) = writer.execute(
                 "INSERT INTO clustering (collection, name, version) VALUES (?, ?, 1) ON CONFLICT "
                 "(collection, name) DO UPDATE SET version = version + 1 RETURNING key",
                 (name, clustering),
             )
-            writer.executemany(
-                "INSERT INTO label VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET label = excluded.label WHERE label != excluded.label",
-                ((key, ids[i], values[i]) for i in order),
-            )
+            for at in range(0, len(order), _ROWS_AT_ONCE):
+                rows = {ids[i]: values[i] for i in order[at : at + _ROWS_AT_ONCE]}
+                writer.execute(
+                    "INSERT INTO label SELECT ?, key, value FROM json_each(?) WHERE true "
+                    "ON CONFLICT DO UPDATE SET label = excluded.label WHERE label != excluded.label",
+                    (key, orjson.dumps(rows).decode()),
+                )
 
     def drop(self, name: str, clustering: str) -> None:
         """See `Labels`."""
@@ -209,7 +222,10 @@ class TableView:
 
     def counts(self, clustering: str) -> dict[int, int]:
         """See `LabelView`."""
-        return self._table.counts(self._name, clustering)
+        counts, versions = self._table.counts(self._name, clustering)
+        if self._seen is None:
+            self._seen = versions
+        return counts
 
 
 def _connection(path: Path) -> sqlite3.Connection:
