@@ -202,3 +202,17 @@ def test_a_model_that_made_a_collection_is_not_dropped(
     response = service.client.delete(f"{C}/trainings/autoencoder")
     assert (response.status_code, response.json()["code"]) == (409, "conflict")
     assert "'empty'" in response.json()["detail"]
+
+
+def test_a_model_that_a_head_stands_on_is_not_dropped(
+    service: FakeService, autoencoder: dict[str, Any], models: Path
+) -> None:
+    head = trained(service, **HEAD, name="standing")
+    description = models / "pictures" / "standing" / "head.json"
+    told = json.loads(description.read_text())
+    description.write_text(json.dumps(told | {"base": autoencoder["model"]}))
+    response = service.client.delete(f"{C}/trainings/autoencoder")
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+    assert head["model"] in response.json()["detail"]
+    assert service.client.delete(f"{C}/trainings/standing").status_code == 204
+    assert models.joinpath("pictures", "autoencoder").is_dir()

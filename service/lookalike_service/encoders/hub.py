@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -16,6 +17,8 @@ from huggingface_hub.errors import (
 
 from lookalike_service.encoders.catalog import HubWeights
 from lookalike_service.errors import InvalidField, WeightsMissing
+
+log = structlog.get_logger(__name__)
 
 
 def cached(weights: HubWeights, revision: str | None = None) -> Path | None:
@@ -36,6 +39,7 @@ def fetch(weights: HubWeights, revision: str | None, spec_with_file: str) -> Pat
     found = cached(weights, revision)
     if found is not None:
         return found
+    log.info("downloading weights", repository=weights.repository, files=weights.files)
     for name in weights.files:
         try:
             return Path(hf_hub_download(weights.repository, name, revision=revision))

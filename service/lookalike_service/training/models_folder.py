@@ -19,6 +19,7 @@ from lookalike_service.errors import TrainingExists, UnknownTraining
 CHECKPOINT = "checkpoint.safetensors"
 """In the folder of a training that is not done: its state after the last epoch."""
 _FINGERPRINT = "fingerprint"
+_HEAD = "head.json"
 _RECORD = "training.json"
 _SHEET = "reconstructions.png"
 
@@ -33,6 +34,15 @@ class ModelsFolder:
     def specs(self) -> list[str]:
         """The encoder spec of every trained model."""
         return [record["model"] for record in self._records("*")]
+
+    def standing_on(self, model: str) -> list[str]:
+        """The encoder specs of the heads whose base is this model."""
+        return [
+            record["model"]
+            for file in sorted(self._root.glob(f"*/[!.]*/{_HEAD}"))
+            if json.loads(file.read_text())["base"] == model
+            for record in [json.loads((file.parent / _RECORD).read_text())]
+        ]
 
     def of_collection(self, collection: str) -> list[dict[str, Any]]:
         """The record of each of a collection's models, by name."""

@@ -15,6 +15,7 @@ from lookalike_service.errors import Conflict
 from lookalike_service.jobs.runner import Task
 from lookalike_service.schemas import AutoencoderRequest, HeadRequest, Training
 from lookalike_service.settings import Settings
+from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Store
 from lookalike_service.training.models_folder import ModelsFolder
 from lookalike_service.workflows import runs
@@ -64,7 +65,7 @@ def run(task: Task) -> dict[str, Any]:
     folder = models.begin(task.collection, name, fingerprint)
     told = {**parameters, "folder": str(folder)}
     arrays, figures = task.compute(
-        f"lookalike_service.training.{kind}:train", told | _told_besides(task)
+        f"lookalike_service.training.{kind}:train", told | _told_besides(gathered.space)
     )
     out = Training(
         name=name,
@@ -84,11 +85,10 @@ def run(task: Task) -> dict[str, Any]:
     return out
 
 
-def _told_besides(task: Task) -> dict[str, Any]:
-    """What the computation is told besides what the caller chose."""
-    if task.parameters["kind"] == "autoencoder":
+def _told_besides(space: Space | None) -> dict[str, Any]:
+    """What the computation is told besides what the caller chose; `space` is that of a head's vectors."""
+    if space is None:
         return {"channels": _CHANNELS}
-    space = task.store.collection(task.collection).space
     return {"base": space.model, "base_space": space.id}
 
 
@@ -131,12 +131,16 @@ def sheet(settings: Settings, collection: str, name: str) -> bytes | None:
 def delete(store: Store, settings: Settings, collection: str, name: str) -> None:
     """Delete a trained model.
 
-    Raises Conflict where a collection's vectors were made by it, UnknownTraining, UnknownCollection.
+    Raises Conflict where a collection's vectors were made by it or a head stands on it, UnknownTraining,
+    UnknownCollection.
     """
     model = get(store, settings, collection, name).model
+    models = ModelsFolder(settings.models_folder)
     users = [known.name for known in store.collections() if known.space.model == model]
     if users:
         raise Conflict(
             f"Model '{model}' makes the vectors of collection '{users[0]}': delete that first."
         )
-    ModelsFolder(settings.models_folder).delete(collection, name)
+    if heads := models.standing_on(model):
+        raise Conflict(f"Head '{heads[0]}' stands on model '{model}': delete that first.")
+    models.delete(collection, name)
