@@ -23,8 +23,10 @@ class FakeEncoder:
     An image that is POISON-coloured everywhere makes a whole batch raise, as a broken model would.
     """
 
-    def __init__(self, model: str = "timm:fake_patches") -> None:
-        space = Space(model, "0" * 64, "avg", f"squash {SIZE}", CHANNELS)
+    def __init__(
+        self, model: str = "timm:fake_patches", *, channels: int = CHANNELS, seed: int = 7
+    ) -> None:
+        space = Space(model, "0" * 64, "avg", f"squash {SIZE}", channels)
         self.info = EncoderInfo(
             model,
             space,
@@ -40,7 +42,9 @@ class FakeEncoder:
         self.batches: list[int] = []
         self._lock = threading.Lock()
         patch = (SIZE // GRID) ** 2 * 3
-        self._weights = np.random.default_rng(7).normal(size=(patch, CHANNELS)).astype(np.float32)
+        self._weights = (
+            np.random.default_rng(seed).normal(size=(patch, channels)).astype(np.float32)
+        )
 
     def preprocess(self, rgb: Pixels) -> Pixels:
         return np.asarray(Image.fromarray(rgb).resize((SIZE, SIZE), Image.Resampling.BILINEAR))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import Settings
 from lookalike_service.workflows.embedding import Embedder
-from lookalike_service.workflows.kinds import JOB_KINDS
+from lookalike_service.workflows.job_embedding import JobEmbedding
+from lookalike_service.workflows.kinds import job_kinds
 from tests.fakes.encoder import FakeEncoder
 from tests.fakes.store import FakeStore
 
@@ -36,9 +38,12 @@ class FakeService:
     store: FakeStore
 
 
-def fake_app(encoder: Encoder, store: FakeStore, **settings: Any) -> FastAPI:
-    """The service's app; settings override the defaults."""
+def fake_app(
+    encoder: Encoder, store: FakeStore, more: Sequence[Encoder] = (), **settings: Any
+) -> FastAPI:
+    """The service's app, which offers `more` encoders too; settings override the defaults."""
     configured = Settings(**settings)
+    offered = {each.info.model: each for each in (encoder, *more)}
 
     async def infer(item: EncodeItem) -> Outcome:
         return encode_items([item])[0]
@@ -46,37 +51,41 @@ def fake_app(encoder: Encoder, store: FakeStore, **settings: Any) -> FastAPI:
     @contextlib.asynccontextmanager
     async def open_context(app: FastAPI) -> AsyncIterator[Context]:
         embedder = Embedder(configured, infer)
-        jobs = JobRunner(store, JOB_KINDS, configured)
+        encoders = ServedEncoders(
+            tuple(offered), offered.__getitem__, budget_bytes=2**20, idle_seconds=3600
+        )
+        embedding = JobEmbedding(embedder, encoders, asyncio.get_running_loop())
+        jobs = JobRunner(store, job_kinds(embedding), configured)
         jobs.start()
         yield Context(
             configured,
-            ServedEncoders(
-                (encoder.info.model,), lambda _: encoder, budget_bytes=1, idle_seconds=3600
-            ),
+            encoders,
             embedder,
             store,
             jobs,
             app.state.metrics,
         )
-        jobs.stop()
+        await asyncio.to_thread(jobs.stop)  # a job may wait for this loop
         embedder.close()
 
     return create_app(open_context, configured, Metrics())
 
 
 @contextlib.contextmanager
-def fake_service(encoder: FakeEncoder | None = None, **settings: Any) -> Iterator[FakeService]:
+def fake_service(
+    encoder: FakeEncoder | None = None, more: Sequence[Encoder] = (), **settings: Any
+) -> Iterator[FakeService]:
     """Start the service in this process."""
     encoder, store = encoder or FakeEncoder(), FakeStore()
-    app = fake_app(encoder, store, **settings)
+    app = fake_app(encoder, store, more, **settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield FakeService(client, encoder, store)
 
 
 @contextlib.contextmanager
-def fake_server(**settings: Any) -> Iterator[str]:
+def fake_server(more: Sequence[Encoder] = (), **settings: Any) -> Iterator[str]:
     """Start the service behind a socket, as it is run; its URL."""
-    app = fake_app(FakeEncoder(), FakeStore(), **settings)
+    app = fake_app(FakeEncoder(), FakeStore(), more, **settings)
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

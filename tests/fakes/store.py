@@ -15,17 +15,22 @@ from numpy.typing import NDArray
 
 from lookalike_service.errors import (
     CollectionExists,
+    InvalidField,
     InvalidFilter,
     InvalidVector,
+    SpaceMismatch,
     UnknownCollection,
     UnknownImage,
     WrongDimension,
 )
+from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import (
+    MADE_FROM,
     Collection,
     FieldType,
     Filter,
     Hit,
+    OtherSpace,
     Point,
     Query,
     Record,
@@ -40,6 +45,8 @@ class _Points:
     collection: Collection
     vectors: dict[str, Vector] = field(default_factory=dict)
     payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    other: _Points | None = None
+    """The points in a second space; labels are in the payloads of both."""
 
 
 class FakeStore:
@@ -76,6 +83,8 @@ class FakeStore:
             return False
 
     def collection(self, name: str) -> Collection:
+        if "@" in name:
+            raise UnknownCollection(f"no collection {name!r}")
         return self._points(name).collection
 
     def collections(self) -> list[Collection]:
@@ -93,15 +102,89 @@ class FakeStore:
             indexes = {**points.collection.indexes, field: type}
             points.collection = replace(points.collection, indexes=indexes)
 
-    # -- points
+    # -- a second space
 
-    def upsert(self, name: str, points: Sequence[Point]) -> None:
+    def add_space(self, name: str, space: Space) -> None:
         with self._lock:
             stored = self._points(name)
+            if stored.collection.space == space:
+                raise InvalidField(f"{name!r} is of this space already")
+            if stored.other is not None and stored.other.collection.space != space:
+                raise CollectionExists(f"{name!r} has another second space")
+            if stored.other is None:
+                stored.other = _Points(replace(stored.collection, space=space))
+                second = OtherSpace(space, f"{name}@{space.id}")
+                stored.collection = replace(stored.collection, other=second)
+
+    def lacking(self, name: str, space_id: str, ids: Sequence[str]) -> list[str]:
+        with self._lock:
+            stored, other = self._points(name), self._other(name, space_id)
+            for id in [id for id in ids if id in other.payloads]:
+                own, theirs = stored.payloads.get(id), other.payloads[id]
+                if own is None or own.get("sha256") != theirs.get("sha256"):
+                    del other.vectors[id], other.payloads[id]
+                else:
+                    made = {key: theirs[key] for key in (MADE_FROM,) if key in theirs}
+                    kept = {key: value for key, value in own.items() if key != MADE_FROM}
+                    other.payloads[id] = copy.deepcopy(kept) | made
+            return [id for id in ids if id in stored.payloads and id not in other.payloads]
+
+    def fill(self, name: str, space_id: str, points: Sequence[Point]) -> int:
+        with self._lock:
+            stored, other = self._points(name), self._other(name, space_id)
+            wanted = [
+                point
+                for point in points
+                if point.id not in other.payloads
+                and stored.payloads.get(point.id, {}).get("sha256") == point.payload["sha256"]
+            ]
+            for point in wanted:
+                own = copy.deepcopy(stored.payloads[point.id])
+                own.pop(MADE_FROM, None)
+                other.vectors[point.id] = self._checked(other, point.vector)
+                other.payloads[point.id] = own | dict(point.payload)
+            return len(wanted)
+
+    def switch_space(self, name: str, space_id: str) -> Collection:
+        with self._lock:
+            stored = self._points(name)
+            if stored.collection.space.id != space_id:
+                other = self._other(name, space_id)
+                former = OtherSpace(stored.collection.space, name)
+                other.collection = replace(other.collection, other=former)
+                stored.collection = replace(stored.collection, other=None)
+                stored.other, other.other = None, stored
+                self._collections[name] = other
+            return self._points(name).collection
+
+    def drop_space(self, name: str, space_id: str) -> None:
+        with self._lock:
+            stored = self._points(name)
+            if stored.collection.space.id == space_id:
+                raise SpaceMismatch(f"{name!r} answers in {space_id}")
+            if stored.other is not None and stored.other.collection.space.id == space_id:
+                stored.other = None
+                stored.collection = replace(stored.collection, other=None)
+
+    # -- points
+
+    def upsert(
+        self, name: str, points: Sequence[Point], *, made_for: Collection | None = None
+    ) -> None:
+        with self._lock:
+            stored = self._written(name)
+            if made_for is not None and made_for.spaces != stored.collection.spaces:
+                raise SpaceMismatch(f"{name!r} has other spaces by now")
             checked = [(point, self._checked(stored, point.vector)) for point in points]
             for point, vector in checked:
                 stored.vectors[point.id] = vector
                 stored.payloads[point.id] = copy.deepcopy(dict(point.payload))
+                if (other := stored.other) is not None:
+                    other.vectors.pop(point.id, None)
+                    other.payloads.pop(point.id, None)
+                    if point.other is not None:
+                        other.vectors[point.id] = self._checked(other, point.other)
+                        other.payloads[point.id] = copy.deepcopy(dict(point.payload))
 
     def retrieve(
         self, name: str, ids: Sequence[str], *, vectors: bool = False, thumbnails: bool = False
@@ -120,10 +203,13 @@ class FakeStore:
 
     def delete(self, name: str, ids: Sequence[str]) -> int:
         with self._lock:
-            stored = self._points(name)
+            stored = self._written(name)
             existing = {id for id in ids if id in stored.vectors}
             for id in existing:
                 del stored.vectors[id], stored.payloads[id]
+                if stored.other is not None:
+                    stored.other.vectors.pop(id, None)
+                    stored.other.payloads.pop(id, None)
             return len(existing)
 
     def delete_matching(self, name: str, filter: Filter) -> int:
@@ -132,10 +218,12 @@ class FakeStore:
 
     def set_payload(self, name: str, id: str, payload: Mapping[str, Any]) -> None:
         with self._lock:
-            stored = self._points(name)
+            stored = self._written(name)
             if id not in stored.payloads:
                 raise UnknownImage(f"no image {id!r} in {name!r}")
             stored.payloads[id] |= copy.deepcopy(dict(payload))
+            if stored.other is not None and id in stored.other.payloads:
+                stored.other.payloads[id] |= copy.deepcopy(dict(payload))
 
     def count(self, name: str, filter: Filter | None = None) -> int:
         with self._lock:
@@ -234,15 +322,16 @@ class FakeStore:
         self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
     ) -> None:
         with self._lock:
-            stored = self._points(name)
-            for id, label in zip(ids, labels, strict=True):
-                if id in stored.payloads:
-                    stored.payloads[id].setdefault("clusters", {})[clustering] = int(label)
+            for payloads in self._of_both(name):
+                for id, label in zip(ids, labels, strict=True):
+                    if id in payloads:
+                        payloads[id].setdefault("clusters", {})[clustering] = int(label)
 
     def drop_labels(self, name: str, clustering: str) -> None:
         with self._lock:
-            for payload in self._points(name).payloads.values():
-                payload.get("clusters", {}).pop(clustering, None)
+            for payloads in self._of_both(name):
+                for payload in payloads.values():
+                    payload.get("clusters", {}).pop(clustering, None)
 
     # -- documents
 
@@ -276,9 +365,27 @@ class FakeStore:
 
     def _points(self, name: str) -> _Points:
         with self._lock:
-            if name not in self._collections:
+            base, _, space_id = name.partition("@")
+            if base not in self._collections:
                 raise UnknownCollection(f"no collection {name!r}")
-            return self._collections[name]
+            stored = self._collections[base]
+            if space_id in ("", stored.collection.space.id):
+                return stored
+            return self._other(base, space_id)
+
+    def _written(self, name: str) -> _Points:
+        self.collection(name)  # not a pinned name
+        return self._points(name)
+
+    def _other(self, name: str, space_id: str) -> _Points:
+        other = self._points(name).other
+        if other is None or other.collection.space.id != space_id:
+            raise SpaceMismatch(f"{space_id} is not the other space of {name!r}")
+        return other
+
+    def _of_both(self, name: str) -> list[dict[str, dict[str, Any]]]:
+        stored = self._points(name)
+        return [points.payloads for points in (stored, stored.other) if points is not None]
 
     def _matching(self, name: str, condition: Filter | None) -> list[str]:
         stored = self._points(name)
@@ -313,16 +420,24 @@ def _matches(condition: Filter | None, id: str, payload: Mapping[str, Any]) -> b
 
 
 def _holds(condition: Mapping[str, Any], id: str, payload: Mapping[str, Any]) -> bool:
+    if {"must", "must_not"} & set(condition):
+        return _matches(condition, id, payload)
     match condition:
         case {"has_id": list(keys)}:
             return id in {point_id(key) for key in keys}
         case {"is_empty": {"key": str(key)}}:
             return _value(payload, key) in (None, [])
         case {"key": str(key), "match": {"value": value}}:
-            return bool(_value(payload, key) == value)
+            return _is_any(_value(payload, key), [value])
         case {"key": str(key), "match": {"any": list(values)}}:
-            return _value(payload, key) in values
+            return _is_any(_value(payload, key), values)
     raise InvalidFilter(f"the fake store does not know the condition {condition}")
+
+
+def _is_any(held: object, values: Sequence[object]) -> bool:
+    """Whether the value, or an element of a list, is one of these, in value and type."""
+    of_both = {(type(value), value) for value in values}
+    return any((type(one), one) in of_both for one in (held if isinstance(held, list) else [held]))
 
 
 def _value(payload: Mapping[str, Any], key: str) -> object:

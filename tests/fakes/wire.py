@@ -160,6 +160,14 @@ class WireService:
                 return httpx.Response(204)
             case "POST", ["search"]:
                 return self._search(request, name)
+            case "POST", ["search", "batch"]:
+                return self._search_batch(request, name)
+            case "GET", ["facets"]:
+                asked = request.url.params
+                counts = [{"value": "a", "count": 2}, {"value": "b", "count": 1}]
+                return httpx.Response(200, json={"field": asked["field"], "values": counts})
+            case _, ["calibration"]:
+                return self._calibration(request, name)
             case _, ["images", *more]:
                 return self._images(request, name, more)
             case _, ["clusterings" | "projections" as kind, *more]:
@@ -179,7 +187,7 @@ class WireService:
             )
         self.created += 1
         settings = {"name": name, "model": model, "space": "s", "dim": 2, "distance": "cosine"}
-        stamp = {"indexes": indexes, "created_at": f"{DATE}#{self.created}"}
+        stamp = {"indexes": indexes, "fields": {}, "created_at": f"{DATE}#{self.created}"}
         self.collections[name], self.images[name] = settings | stamp, {}
         return httpx.Response(201, json=self._describe(name))
 
@@ -251,15 +259,49 @@ class WireService:
 
     def _search(self, request: httpx.Request, name: str) -> httpx.Response:
         asked = dict(request.url.params) or json.loads(request.content)
+        made_from = "thumbnail" if "region" in asked else None
+        found = {"model": "fake", "hits": self._hits(asked, name), "made_from": made_from}
+        return httpx.Response(200, json=found | {"calibration": self._state(name)})
+
+    def _hits(self, asked: JsonObject, name: str) -> list[JsonObject]:
         images = list(self.images[name].values())[: int(asked["limit"])]
         left_out = ("sha256", "format", "indexed_at")
         explained = asked.get("explain") == "similarity"
-        more = {"explanation": {"map": MAP, "query_map": None}} if explained else {}
-        hits = [
+        more: JsonObject = {"explanation": {"map": MAP, "query_map": None}} if explained else {}
+        more |= {"group": "g"} if "group_by" in asked else {}
+        if self._state(name):
+            more |= {"chance": 0.001, "expected": 0.002, "verdict": "similar"}
+        return [
             {k: v for k, v in image.items() if k not in left_out} | {"score": 1 - 0.1 * rank} | more
             for rank, image in enumerate(images)
         ]
-        return httpx.Response(200, json={"model": "fake", "hits": hits})
+
+    def _search_batch(self, request: httpx.Request, name: str) -> httpx.Response:
+        items: list[JsonObject] = [
+            {"index": i, "error": {"code": "unknown_image", "detail": "because"}}
+            if asked.get("id") == "gone"
+            else {"index": i, "hits": self._hits(asked, name)}
+            for i, asked in enumerate(json.loads(request.content)["searches"])
+        ]
+        found = {"model": "fake", "items": items, "calibration": self._state(name)}
+        return httpx.Response(200, json=found)
+
+    def _state(self, name: str) -> JsonObject | None:
+        """What hits rest on, once a calibration was begun: half of the images, so it is stale."""
+        jobs = [(j["kind"], j["collection"]) for j in self.jobs.values()]
+        begun = ("calibration", name) in jobs
+        return {"created_at": DATE, "points": 1, "stale": True} if begun else None
+
+    def _calibration(self, request: httpx.Request, name: str) -> httpx.Response:
+        if request.method == "POST":
+            return self._start(name, "calibrations", json.loads(request.content))
+        state = self._state(name)
+        if state is None:
+            return problem(404, "unknown_calibration")
+        tail = {"threshold": 0.7, "share": 0.002, "scale": 0.03, "shape": -0.2, "quantiles": [0.1]}
+        counts = {"images": 3, "pairs": 3, "altered": 6, "copies": 0, "seed": 0, "seconds": 0.5}
+        bounds = {"space": "s", "similar": 0.675, "near_duplicate": None}
+        return httpx.Response(200, json=state | tail | counts | bounds)
 
     # -- jobs and their results
 

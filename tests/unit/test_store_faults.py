@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,39 @@ def test_a_full_disk_refuses_writes_and_still_answers_searches(
     store.upsert("c", [point(2)])
     assert store.count("c") == 2
     store.close()
+
+
+def test_a_write_that_the_disk_refuses_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    """As on a quota, or a disk that others filled: the engine's own files can grow no more."""
+    store = EmbeddedStore(tmp_path)
+    store.create_collection(collection("c"))
+    store.upsert("c", [point(0)])
+    pid = store.engine._shared.pid  # of the process that has small collections
+    assert pid is not None
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
+    acknowledged, error = written_until_refused(store)
+    assert "no room on the disk" in error.detail
+    assert store.query("c", vector(0), limit=1)[0].payload["key"] == "0"
+    assert store.count("c") >= acknowledged
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+    store.upsert("c", [point(10**6)])
+    store.close()
+    reopened = EmbeddedStore(tmp_path)
+    written = {record.payload["key"] for record in reopened.scroll("c", limit=100_000)[0]}
+    assert {*map(str, range(acknowledged)), str(10**6)} <= written
+    reopened.close()
+
+
+def written_until_refused(store: EmbeddedStore) -> tuple[int, StoreUnavailable]:
+    """How many points 0, 1… were acknowledged, and why not more."""
+    noise = [os.urandom(4000).hex() for _ in range(100)]  # nothing that compresses
+    for first in range(1, 50_000, len(noise)):
+        try:
+            store.upsert("c", [point(first + i, x=text) for i, text in enumerate(noise)])
+        except StoreUnavailable as error:
+            return first, error
+    raise AssertionError("it was never refused")
 
 
 def test_labels_that_find_no_room_leave_the_old_ones(tmp_path: Path) -> None:

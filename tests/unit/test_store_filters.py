@@ -358,7 +358,16 @@ SETTINGS = settings(
 
 @pytest.fixture
 def plain(stores: list[PointStore]) -> str:
-    return fresh(stores, {})
+    return knowing_all_fields(stores, fresh(stores, {}))
+
+
+def knowing_all_fields(stores: list[PointStore], name: str) -> str:
+    """The collection, once an image had each field: a filter by another would be refused."""
+    metadata = {"a": "a", "b": {"c": 0.5}, "x y": True}
+    for store in stores:
+        store.upsert(name, [Point(point_id("known"), vector(1), {"metadata": metadata})])
+        store.delete_matching(name, {})
+    return name
 
 
 @SETTINGS
@@ -372,7 +381,8 @@ def test_both_engines_and_the_definition_agree_on_every_filter(
 @pytest.fixture
 def indexed(stores: list[PointStore]) -> str:
     types: dict[str, FieldType] = {"metadata.a": "keyword", "metadata.b.c": "float"}
-    return fresh(stores, types | {"metadata.x y": "bool", "clusters.k": "integer"})
+    types |= {"metadata.x y": "bool", "clusters.k": "integer"}
+    return knowing_all_fields(stores, fresh(stores, types))
 
 
 typed = st.builds(

@@ -14,6 +14,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from lookalike_service.errors import (
     CollectionExists,
     Internal,
+    InvalidFilter,
     LookalikeError,
     SpaceMismatch,
     StoreUnavailable,
@@ -72,6 +73,7 @@ REST: list[tuple[int, str, type[LookalikeError]]] = [
     (409, "Wrong input: Collection `c` already exists!", CollectionExists),
     (400, "Wrong input: Not existing vector name error: 0123", SpaceMismatch),
     (400, "Wrong input: something else", Internal),
+    (400, 'Bad request: Index required but not found for "metadata.a"', InvalidFilter),
     (429, "too many", StoreUnavailable),
     (500, "Service internal error", StoreUnavailable),
     (503, "starting", StoreUnavailable),

@@ -103,5 +103,6 @@ async def _out(context: Context, collection: Collection) -> CollectionOut:
         distance="cosine",
         points=await asyncio.to_thread(context.store.count, collection.name),
         indexes=dict(collection.indexes),
+        fields={field: list(types) for field, types in collection.fields.items()},
         created_at=collection.created_at,
     )

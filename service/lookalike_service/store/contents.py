@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,8 +71,8 @@ class StoreSource:
         return [collection.name for collection in self._store.collections()]
 
     def describe(self, name: str) -> Collection:
-        """See `Source`."""
-        return self._store.collection(name)
+        """See `Source`. A migration is left behind: the collection is in its current space."""
+        return replace(self._store.collection(name), stored_as="", other=None)
 
     def batches(self, name: str) -> Iterator[tuple[Sequence[Point], Labels]]:
         """See `Source`."""

@@ -8,6 +8,7 @@ in another process.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from array import array
 from collections import OrderedDict
@@ -21,7 +22,13 @@ import numpy as np
 import qdrant_edge as edge
 from numpy.typing import NDArray
 
-from lookalike_service.errors import CollectionExists, Internal, SpaceMismatch, UnknownCollection
+from lookalike_service.errors import (
+    CollectionExists,
+    Internal,
+    SpaceMismatch,
+    StoreUnavailable,
+    UnknownCollection,
+)
 from lookalike_service.store.edge_filters import edge_filter
 from lookalike_service.store.engine import Nearest
 from lookalike_service.store.filters import EVERYTHING, FieldCondition, IsEmpty, Where
@@ -51,6 +58,7 @@ _QUANTIZATION: dict[Quantization, Any] = {
 _FLUSH_AFTER = 10_000
 _LABEL_FILTERS = 16
 _MOST_VALUES = 100_000
+_FULL = re.compile(r"\b(code:|os error) (27|28|122)\b")  # EFBIG, ENOSPC, EDQUOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class EdgeEngine:
         self._label_filters: OrderedDict[object, edge.ConditionType] = OrderedDict()
         self._shards: dict[str, edge.EdgeShard] = {}
         self._unflushed: dict[str, int] = {}
+        self._refusing: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*"):  # of a create or drop that was killed
             shutil.rmtree(leftover)
@@ -127,6 +136,7 @@ class EdgeEngine:
         if (shard := self._shards.pop(name, None)) is not None:
             shard.close()
         self._unflushed.pop(name, None)
+        self._refusing.discard(name)
         if path.exists():
             shutil.rmtree(path.rename(self._folder / f".dropping-{name}"))
 
@@ -333,10 +343,11 @@ class EdgeEngine:
         self, name: str, condition: FieldCondition, clustering: str
     ) -> edge.ConditionType:
         """The ids whose labels match. Kept: handing 50,000 to the binding takes 0.1 s."""
-        version = self._labels.versions(name).get(clustering)
-        key = (name, repr(condition), version)
+        collection = name.partition("@")[0]  # its points in all spaces have the same labels
+        version = self._labels.versions(collection).get(clustering)
+        key = (collection, repr(condition), version)
         if key not in self._label_filters:
-            found = edge.HasIdCondition({*self._labels.matching(name, clustering, condition)})
+            found = edge.HasIdCondition({*self._labels.matching(collection, clustering, condition)})
             inverted = isinstance(condition, IsEmpty)
             self._label_filters[key] = edge.Filter(must_not=[found]) if inverted else found
             while len(self._label_filters) > _LABEL_FILTERS:
@@ -357,11 +368,25 @@ class EdgeEngine:
         return self._shards[name]
 
     def _update(self, name: str, operation: edge.UpdateOperation, points: int = 1) -> None:
-        with _in_our_words(name):
-            self._shard(name).update(operation)
+        if name in self._refusing:
+            self._reopen(name)
+        try:
+            with _in_our_words(name):
+                self._shard(name).update(operation)
+        except StoreUnavailable:
+            self._refusing.add(name)
+            raise
         self._unflushed[name] = self._unflushed.get(name, 0) + points
         if self._unflushed[name] >= self._flush_after:
             self._flush(name)
+
+    def _reopen(self, name: str) -> None:
+        """Load a shard again that found no room: it takes no more writes before, though it answers."""
+        with _in_our_words(name):
+            if (shard := self._shards.pop(name, None)) is not None:
+                shard.close()
+            self._shard(name)
+        self._refusing.discard(name)
 
     def _flush(self, name: str) -> None:
         self._unflushed.pop(name)
@@ -396,6 +421,12 @@ def _in_our_words(name: str) -> Iterator[None]:
     except Exception as error:
         if "Not existing vector name" in str(error):
             raise SpaceMismatch(f"collection {name!r} holds vectors of another space") from error
+        if _FULL.search(str(error)):
+            raise StoreUnavailable(
+                f"there is no room on the disk to write to collection {name!r}; what was acknowledged "
+                f"is kept, searches go on ({error})",
+                retry_after=60,
+            ) from error
         raise
 
 

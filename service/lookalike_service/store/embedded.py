@@ -47,5 +47,4 @@ class EmbeddedStore(PointStore):
         Until it is there, search is exact. Takes a minute or more per 100,000 points, during which
         the other calls of the store are answered.
         """
-        self.collection(name)
-        return self._graphs.build(name)
+        return self._graphs.build(self._catalogue.at(name).stored_as)

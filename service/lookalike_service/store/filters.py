@@ -109,7 +109,7 @@ def field_path(field: str) -> str:
         return field
     root, dot, rest = field.partition(".")
     if dot and root == "clusters" and (name := _cluster_name(rest)):
-        return f"clusters.{_quoted(name)}"
+        return f"clusters.{quoted(name)}"
     if dot and root == "metadata" and (path := _metadata_path(rest)):
         return f"metadata.{path}"
     raise ValueError(
@@ -162,7 +162,7 @@ def _cluster_name(text: str) -> str | None:
 def _metadata_path(text: str) -> str | None:
     parts, at = [], 0
     while match := _SEGMENT.match(text, at):
-        parts.append(_quoted(match["quoted"] or match["bare"]) + match["index"])
+        parts.append(quoted(match["quoted"] or match["bare"]) + match["index"])
         at = match.end()
         if at == len(text):
             return ".".join(parts)
@@ -172,7 +172,8 @@ def _metadata_path(text: str) -> str | None:
     return None
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as a part of a path."""
     return name if _BARE.fullmatch(name) else f'"{name}"'
 
 

@@ -28,7 +28,7 @@ class LabelView(Protocol):
         """
 
     def counts(self, clustering: str) -> dict[int, int]:
-        """How many points hold each label."""
+        """How many points hold each label; what `of` gives afterwards are these labels, or None."""
 
 
 class Labels(Protocol):

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
-from lookalike_service.errors import (
-    CollectionExists,
-    InvalidField,
-    InvalidVector,
-    UnknownCollection,
-    UnknownImage,
-    WrongDimension,
-)
-from lookalike_service.schemas import Name
+from lookalike_service.errors import InvalidField, SpaceMismatch, UnknownImage
 from lookalike_service.spaces import Space
+from lookalike_service.store.catalogue import Catalogue, index_path
 from lookalike_service.store.documents import Documents
 from lookalike_service.store.engine import Engine, Nearest
+from lookalike_service.store.fields import no_such_field, unknown
 from lookalike_service.store.filters import (
     EVERYTHING,
+    IsEmpty,
     Where,
     clustering_of,
-    field_path,
     has_ids,
     parse_filter,
 )
-from lookalike_service.store.labels import Labels
+from lookalike_service.store.label_search import with_labels, without_labels
+from lookalike_service.store.labels import Labels, LabelView
+from lookalike_service.store.other_space import fill, lacking, named, required, write_other
+from lookalike_service.store.point_checks import (
+    check_page,
+    check_payload,
+    check_payloads,
+    read_cursor,
+    unit_vector,
+    unit_vectors,
+    without_clusters,
+)
 from lookalike_service.store.protocol import (
     Collection,
     FieldType,
@@ -56,8 +57,6 @@ _DELETE_BATCH = 1000
 _ID_PAGE = 2000
 _QUERY_BATCH = 16  # searches of others get in between
 _LARGEST_EF = 10_000
-_SMALL, _LARGE = 1e-100, 1e100  # norms whose squares are safely within float64
-_NAME = TypeAdapter(Name)
 T = TypeVar("T", Hit, Record)
 LabelsOf = Mapping[str, dict[str, int]]
 
@@ -76,6 +75,7 @@ class PointStore:
         self._engine = engine
         self._documents = documents
         self._labels = labels
+        self._catalogue = Catalogue(engine, documents)
         # Labels are written to points that exist, so no point may go in between.
         self._existence = threading.Lock()
 
@@ -88,109 +88,94 @@ class PointStore:
         self._engine.close()
         self._labels.close()
 
-    # -- collections: the points first, their description last, so that a crash leaves nothing
-    # described that is not there
+    # -- collections
 
     def create_collection(self, collection: Collection) -> bool:
         """See `Store`. Raises InvalidField for a name or an index that cannot be."""
-        name, space = collection.name, collection.space
-        try:
-            _NAME.validate_python(name)
-        except ValidationError as error:
-            raise InvalidField(
-                f"collection name {name!r}: {error.errors()[0]['msg'].lower()}"
-            ) from None
-        paths = {_index_path(field): type for field, type in collection.indexes.items()}
-        existing = self._documents.get("collection", name)
-        if existing is not None and (old := _collection(existing)).space != space:
-            raise CollectionExists(
-                f"collection {name!r} exists with model {old.space.model} (space {old.space.id}), "
-                f"not {space.model} (space {space.id}); delete it or choose another name"
-            )
-        self._engine.create(name, space.id, space.dim)
-        for path, type in paths.items():  # before any point: later would cost a pass over all
-            self._index(name, path, type)
-        if existing is not None:
-            return False
-        self._put(collection)
-        return True
+        return self._catalogue.create(collection)
 
     def collection(self, name: str) -> Collection:
         """See `Store`."""
-        body = self._documents.get("collection", name)
-        if body is None:
-            names = [key for key, _ in self._documents.of_kind("collection")]
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise UnknownCollection(f"there is no collection {name!r}{hint}")
-        return _collection(body)
+        return self._catalogue.get(name)
 
     def collections(self) -> list[Collection]:
         """See `Store`."""
-        return [_collection(body) for _, body in self._documents.of_kind("collection")]
+        return self._catalogue.all()
 
     def delete_collection(self, name: str) -> None:
         """See `Store`."""
         self.collection(name)
         self._labels.drop_collection(name)
-        self._engine.drop(name)
-        self._documents.delete("collection", name)
+        self._catalogue.remove(name)
 
     def create_index(self, name: str, field: str, type: FieldType) -> None:
         """See `Store`. Raises InvalidField for a field that cannot be filtered by."""
-        collection = self.collection(name)
-        self._index(name, _index_path(field), type)
-        self._put(replace(collection, indexes={**collection.indexes, field: type}))
+        self._catalogue.create_index(name, field, type)
 
-    def _index(self, name: str, path: str, type: FieldType) -> None:
-        if clustering_of(path) is None:  # labels are found without
-            self._engine.create_index(name, path, type)
+    def add_space(self, name: str, space: Space) -> None:
+        """See `Store`."""
+        self._catalogue.add_space(name, space)
+
+    def switch_space(self, name: str, space_id: str) -> Collection:
+        """See `Store`."""
+        return self._catalogue.switch(name, space_id)
+
+    def drop_space(self, name: str, space_id: str) -> None:
+        """See `Store`."""
+        self._catalogue.drop_space(name, space_id)
 
     def stats(self, name: str) -> Stats:
         """See `Store`."""
-        self.collection(name)
-        return self._engine.stats(name)
+        return self._engine.stats(self._catalogue.at(name).stored_as)
 
     @contextmanager
     def loading(self, name: str) -> Iterator[None]:
         """See `Store`."""
-        self.collection(name)
-        self._engine.hold_index(name, True)
+        stored_as = self._catalogue.at(name).stored_as
+        self._engine.hold_index(stored_as, True)
         try:
             yield
         finally:
-            self._engine.hold_index(name, False)
-
-    def _put(self, collection: Collection) -> None:
-        self._documents.put("collection", collection.name, asdict(collection))
+            self._engine.hold_index(stored_as, False)
 
     # -- points
 
-    def upsert(self, name: str, points: Sequence[Point]) -> None:
+    def upsert(
+        self, name: str, points: Sequence[Point], *, made_for: Collection | None = None
+    ) -> None:
         """See `Store`. Nothing is written if any point is refused."""
-        space = self.collection(name).space
-        payloads = [_without_labels(point.payload) for point in points]
-        _check_payloads(points, payloads)
-        vectors, vector = _units(points, space), space.id
-        for at in range(0, len(points), _UPSERT_BATCH):
-            ids = [point.id for point in points[at : at + _UPSERT_BATCH]]
-            self._labels.forget(name, ids)  # they were given to what is replaced
-            self._engine.upsert(
-                *(name, ids, payloads[at : at + _UPSERT_BATCH]),
-                *(vector, vectors[at : at + _UPSERT_BATCH]),
-            )
+        with self._catalogue.writing(name) as (collection, other):
+            if made_for is not None and made_for.spaces != collection.spaces:
+                raise SpaceMismatch(
+                    f"the vectors were made when collection {name!r} had other spaces: "
+                    f"{named(made_for)}, not {named(collection)}; make them again"
+                )
+            payloads = [without_clusters(point.payload) for point in points]
+            check_payloads(points, payloads)
+            vectors = unit_vectors([(point.id, point.vector) for point in points], collection.space)
+            self._catalogue.learn(collection, payloads)
+            if other is not None:  # first, so that it lacks nothing that was acknowledged
+                write_other(self._engine, other, points, payloads)
+            for at in range(0, len(points), _UPSERT_BATCH):
+                ids = [point.id for point in points[at : at + _UPSERT_BATCH]]
+                self._labels.forget(name, ids)  # they were given to what is replaced
+                self._engine.upsert(
+                    *(collection.stored_as, ids, payloads[at : at + _UPSERT_BATCH]),
+                    *(collection.space.id, vectors[at : at + _UPSERT_BATCH]),
+                )
 
     def retrieve(
         self, name: str, ids: Sequence[str], *, vectors: bool = False, thumbnails: bool = False
     ) -> list[Record]:
         """See `Store`."""
-        space = self.collection(name).space
-        without = () if thumbnails else _THUMBNAIL
+        at = self._catalogue.at(name)
         found = self._engine.retrieve(
-            name, ids, vector=space.id if vectors else None, without=without
+            *(at.stored_as, ids),
+            vector=at.space.id if vectors else None,
+            without=() if thumbnails else _THUMBNAIL,
         )
         by_id = {record.id: record for record in found}
-        return self._with_labels(name, [by_id[id] for id in ids if id in by_id])
+        return self._with_labels(at.name, [by_id[id] for id in ids if id in by_id])
 
     def delete(self, name: str, ids: Sequence[str]) -> int:
         """See `Store`."""
@@ -198,34 +183,70 @@ class PointStore:
 
     def delete_matching(self, name: str, filter: Filter) -> int:
         """See `Store`."""
-        return self._delete(name, parse_filter(filter))
+        return self._delete(name, self._where(self._catalogue.at(name), filter))
 
     def _delete(self, name: str, where: Where) -> int:
         """Labels first: a crash in between leaves points without labels, not labels without."""
-        self.collection(name)
         deleted = 0
-        with self._existence:
+        with self._catalogue.writing(name) as (collection, other), self._existence:
             while ids := self._engine.ids(
-                name, self._labels.view(name).where(where), limit=_DELETE_BATCH, start=None
+                collection.stored_as,
+                self._labels.view(name).where(where),
+                limit=_DELETE_BATCH,
+                start=None,
             )[0]:
                 self._labels.forget(name, ids)
-                self._engine.delete(name, has_ids(ids))
+                if other is not None:
+                    self._engine.delete(other.stored_as, has_ids(ids))
+                self._engine.delete(collection.stored_as, has_ids(ids))
                 deleted += len(ids)
         return deleted
 
     def set_payload(self, name: str, id: str, payload: Mapping[str, Any]) -> None:
         """See `Store`. A key whose value is None is removed."""
-        _check_payload(id, payload)
-        self.collection(name)
-        payload = _without_labels(payload)
-        if not self._engine.count(name, has_ids([id])):
-            raise UnknownImage(f"there is no image with point id {id} in collection {name!r}")
-        self._engine.set_payload(name, has_ids([id]), payload)
+        check_payload(id, payload)
+        payload = without_clusters(payload)
+        with self._catalogue.writing(name) as (collection, other):
+            if not self._engine.count(collection.stored_as, has_ids([id])):
+                raise UnknownImage(f"there is no image with point id {id} in collection {name!r}")
+            self._catalogue.learn(collection, [payload])
+            if other is not None:
+                self._engine.set_payload(other.stored_as, has_ids([id]), payload)
+            self._engine.set_payload(collection.stored_as, has_ids([id]), payload)
+
+    # -- the other space
+
+    def lacking(self, name: str, space_id: str, ids: Sequence[str]) -> list[str]:
+        """See `Store`."""
+        with self._catalogue.writing(name) as (collection, other):
+            return lacking(self._engine, collection, required(collection, other, space_id), ids)
+
+    def fill(self, name: str, space_id: str, points: Sequence[Point]) -> int:
+        """See `Store`."""
+        with self._catalogue.writing(name) as (collection, other):
+            return fill(self._engine, collection, required(collection, other, space_id), points)
+
+    # -- reading
 
     def count(self, name: str, filter: Filter | None = None) -> int:
         """See `Store`."""
-        self.collection(name)
-        return self._engine.count(name, self._labels.view(name).where(parse_filter(filter)))
+        at = self._catalogue.at(name)
+        where = self._labels.view(at.name).where(self._where(at, filter))
+        return self._engine.count(at.stored_as, where)
+
+    def _where(self, at: Collection, filter: Filter | None) -> Where:
+        """The filter as a tree. Raises InvalidFilter, also for a field that no image has.
+
+        A slip of the pen would pass for no hits, or in `must_not` for all of them.
+        """
+        where = parse_filter(filter)
+        for path in unknown(at, where):
+            having = Where(must_not=(IsEmpty(path),))
+            if self._engine.count(at.stored_as, EVERYTHING) and not self._engine.count(
+                at.stored_as, having
+            ):
+                raise no_such_field(at, path)
+        return where
 
     def scroll(
         self,
@@ -236,13 +257,13 @@ class PointStore:
         cursor: str | None = None,
     ) -> tuple[list[Record], str | None]:
         """See `Store`. Raises InvalidField for a cursor that is none of ours."""
-        _check_page(limit)
-        self.collection(name)
-        where, start = parse_filter(filter), None if cursor is None else _cursor(cursor)
+        check_page(limit)
+        at = self._catalogue.at(name)
+        where, start = self._where(at, filter), None if cursor is None else read_cursor(cursor)
         while True:
-            view = self._labels.view(name)
+            view = self._labels.view(at.name)
             page, following = self._engine.scroll(
-                name, view.where(where), limit=limit, start=start, without=_THUMBNAIL
+                at.stored_as, view.where(where), limit=limit, start=start, without=_THUMBNAIL
             )
             labels = view.of([record.id for record in page])
             if labels is not None:
@@ -267,28 +288,46 @@ class PointStore:
 
     def query_batch(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
         """See `Store`."""
-        space = self.collection(name).space
-        asked = [_nearest(query, space) for query in queries]
+        at = self._catalogue.at(name)
+        asked = [_nearest(query, at.space, self._where(at, query.filter)) for query in queries]
         while True:
-            view = self._labels.view(name)
-            found = self._nearest(
-                name, space, [replace(one, where=view.where(one.where)) for one in asked]
-            )
+            view = self._labels.view(at.name)
+            found = self._found(at, view, asked)
+            if found is None:
+                continue
             pages = [_page(query, hits) for query, hits in zip(queries, found, strict=True)]
             labels = view.of([hit.id for page in pages for hit in page])
             if labels is not None:
                 return [[_labelled(hit, labels) for hit in page] for page in pages]
 
-    def _nearest(self, name: str, space: Space, asked: Sequence[Nearest]) -> list[list[Hit]]:
+    def _found(
+        self, at: Collection, view: LabelView, asked: Sequence[Nearest]
+    ) -> list[list[Hit]] | None:
+        """The hits of each query; None if the labels changed meanwhile."""
+        answers: list[list[Hit] | None] = [None] * len(asked)
+        wider = {i: wide for i, one in enumerate(asked) if (wide := without_labels(one, view))}
+        found = zip(wider.items(), self._nearest(at, [*wider.values()]), strict=True)
+        for (i, wide), hits in found:
+            labels = view.of([hit.id for hit in hits])
+            if labels is None:
+                return None
+            answers[i] = with_labels(asked[i], wide, hits, labels)
+        left = [i for i, answer in enumerate(answers) if answer is None]
+        by_ids = [replace(asked[i], where=view.where(asked[i].where)) for i in left]
+        for i, hits in zip(left, self._nearest(at, by_ids), strict=True):
+            answers[i] = hits
+        return [answer for answer in answers if answer is not None]
+
+    def _nearest(self, at: Collection, asked: Sequence[Nearest]) -> list[list[Hit]]:
         """Each query's hits and all those tied with the last: engines break ties as they like."""
         answers: list[list[Hit]] = [[] for _ in asked]
         pending = {i: one.limit + 1 for i, one in enumerate(asked)}
         while pending:
             some = list(pending.items())[:_QUERY_BATCH]
             found = self._engine.nearest(
-                name,
+                at.stored_as,
                 [replace(asked[i], limit=wanted) for i, wanted in some],
-                vector=space.id,
+                vector=at.space.id,
                 without=_THUMBNAIL,
             )
             for (i, wanted), raw in zip(some, found, strict=True):
@@ -304,36 +343,37 @@ class PointStore:
         self, name: str, field: str, *, filter: Filter | None = None, limit: int = 100
     ) -> list[tuple[str | int | bool, int]]:
         """See `Store`."""
-        _check_page(limit)
-        collection, where = self.collection(name), parse_filter(filter)
-        clustering = clustering_of(_index_path(field))
-        view = self._labels.view(name)
+        check_page(limit)
+        at = self._catalogue.at(name)
+        where = self._where(at, filter)
+        clustering = clustering_of(index_path(field))
+        view = self._labels.view(at.name)
         counts: Iterable[tuple[str | int | bool, int]]
         if clustering is None:
-            if (type := collection.indexes.get(field)) in {None, "float"}:
+            if (type := at.indexes.get(field)) in {None, "float"}:
                 raise InvalidField(
                     f"the values of {field!r} cannot be counted: it has "
                     f"{'no index' if type is None else 'a float index'}; "
                     "allowed: fields with a keyword, integer or bool index, clusters.<clustering>"
                 )
-            counts = self._engine.facets(name, view.where(where), _index_path(field))
+            counts = self._engine.facets(at.stored_as, view.where(where), index_path(field))
         elif where == EVERYTHING:
             counts = view.counts(clustering).items()
         else:
-            counts = self._label_counts(name, clustering, view.where(where)).items()
+            counts = self._label_counts(at, clustering, view.where(where)).items()
         return sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
-    def _label_counts(self, name: str, clustering: str, where: Where) -> Counter[int]:
+    def _label_counts(self, at: Collection, clustering: str, where: Where) -> Counter[int]:
         counts: Counter[int] = Counter()
-        for ids in self._pages(name, where):
-            labels = self._labels.view(name).of(ids) or {}
+        for ids in self._pages(at.stored_as, where):
+            labels = self._labels.view(at.name).of(ids) or {}
             counts.update(of[clustering] for of in labels.values() if clustering in of)
         return counts
 
-    def _pages(self, name: str, where: Where) -> Iterator[list[str]]:
+    def _pages(self, stored_as: str, where: Where) -> Iterator[list[str]]:
         start: str | None = None
         while True:
-            ids, start = self._engine.ids(name, where, limit=_ID_PAGE, start=start)
+            ids, start = self._engine.ids(stored_as, where, limit=_ID_PAGE, start=start)
             yield ids
             if start is None:
                 return
@@ -346,17 +386,20 @@ class PointStore:
         self, name: str, *, filter: Filter | None = None, batch: int = 256
     ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         """See `Store`."""
-        space, where = self.collection(name).space, parse_filter(filter)
-        return self._batches(name, space, where, batch)
+        at = self._catalogue.at(name)
+        return self._batches(at, self._where(at, filter), batch)
 
     def _batches(
-        self, name: str, space: Space, where: Where, limit: int
+        self, at: Collection, where: Where, limit: int
     ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         start: str | None = None
         while True:
-            seen = self._labels.view(name).where(where)
             ids, rows, start = self._engine.vectors(
-                name, seen, vector=space.id, dim=space.dim, limit=limit, start=start
+                *(at.stored_as, self._labels.view(at.name).where(where)),
+                vector=at.space.id,
+                dim=at.space.dim,
+                limit=limit,
+                start=start,
             )
             if ids:
                 yield ids, rows
@@ -365,12 +408,12 @@ class PointStore:
 
     def export(self, name: str, *, batch: int = 256) -> Iterator[tuple[list[Point], LabelsOf]]:
         """Stream whole points in id order with {id: {clustering: label}}, thumbnails and all."""
-        space, start = self.collection(name).space, None
+        at, start = self._catalogue.at(name), None
         while True:
             ids, payloads, rows, start = self._engine.points(
-                *(name, EVERYTHING),
-                vector=space.id,
-                dim=space.dim,
+                *(at.stored_as, EVERYTHING),
+                vector=at.space.id,
+                dim=at.space.dim,
                 limit=batch,
                 start=start,
             )
@@ -388,20 +431,20 @@ class PointStore:
         """See `Store`. Raises ValueError unless there is one label per id."""
         if labels.shape != (len(ids),):
             raise ValueError(f"{len(ids)} ids need labels of that length, not {labels.shape}")
-        self.collection(name)
+        stored_as = self.collection(name).stored_as or name
         with self._existence:
-            there = self._existing(name, ids)
+            there = self._existing(stored_as, ids)
             if not there.all():
                 ids, labels = [ids[i] for i in np.flatnonzero(there).tolist()], labels[there]
             self._labels.write(name, clustering, ids, labels)
 
-    def _existing(self, name: str, ids: Sequence[str]) -> NDArray[np.bool_]:
+    def _existing(self, stored_as: str, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Which ids there are points of; counted by the few, so that searches get in between."""
         there = np.ones(len(ids), np.bool_)
         for at in range(0, len(ids), _COUNT_BATCH):
             some = ids[at : at + _COUNT_BATCH]
-            if self._engine.count(name, has_ids(some)) < len(set(some)):
-                found, _ = self._engine.ids(name, has_ids(some), limit=len(some), start=None)
+            if self._engine.count(stored_as, has_ids(some)) < len(set(some)):
+                found, _ = self._engine.ids(stored_as, has_ids(some), limit=len(some), start=None)
                 there[at : at + len(some)] = np.isin(some, found)
         return there
 
@@ -441,14 +484,14 @@ class PointStore:
         return self._documents.arrays(kind, key)
 
 
-def _nearest(query: Query, space: Space) -> Nearest:
+def _nearest(query: Query, space: Space, where: Where) -> Nearest:
     """What the engine is asked for. Raises for what no engine could answer."""
-    _check_page(query.limit, query.offset)
+    check_page(query.limit, query.offset)
     if query.ef is not None and not 1 <= query.ef <= _LARGEST_EF:
         raise InvalidField(f"ef must be between 1 and {_LARGEST_EF}, not {query.ef}")
     return Nearest(
-        _unit(query.vector, space, "the query"),
-        parse_filter(query.filter),
+        unit_vector(query.vector, space, "the query"),
+        where,
         query.offset + query.limit,
         vectors=query.vectors,
         exact=query.exact,
@@ -470,85 +513,9 @@ def _labelled(item: T, labels: LabelsOf) -> T:
     return item if not of_item else replace(item, payload={**item.payload, "clusters": of_item})
 
 
-def _collection(body: Mapping[str, Any]) -> Collection:
-    return Collection(**{**body, "space": Space(**body["space"])})
-
-
-def _index_path(field: str) -> str:
-    try:
-        return field_path(field)
-    except ValueError as error:
-        raise InvalidField(f"index {error}") from None
-
-
-def _check_page(limit: int, offset: int = 0) -> None:
-    if limit < 1 or offset < 0:
-        raise InvalidField(f"limit must be ≥ 1 and offset ≥ 0, not {limit} and {offset}")
-
-
-def _cursor(text: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise InvalidField(f"cursor {text!r} is not one that a page was answered with") from None
-
-
-def _without_labels(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`clusters` is what reading adds; labels are kept elsewhere."""
-    return (
-        {k: v for k, v in payload.items() if k != "clusters"} if "clusters" in payload else payload
-    )
-
-
-def _check_payloads(points: Sequence[Point], payloads: Sequence[Mapping[str, Any]]) -> None:
-    """All at once, which is faster; one by one to name the bad one."""
-    try:
-        json.dumps(payloads, allow_nan=False, ensure_ascii=False).encode()
-    except (ValueError, TypeError):
-        for point, payload in zip(points, payloads, strict=True):
-            _check_payload(point.id, payload)
-
-
-def _check_payload(id: str, payload: Mapping[str, Any]) -> None:
-    """Refuse what JSON cannot carry (NaN, lone surrogates): the engines differ over it."""
-    try:
-        json.dumps(payload, allow_nan=False, ensure_ascii=False).encode()
-    except (ValueError, TypeError) as error:
-        raise InvalidField(f"the payload of point {id} is not JSON: {error}") from None
-
-
 def _cosine(score: float) -> float:
     """Within [-1, 1], to the six decimals that float32 arithmetic can vouch for.
 
     The same vector stored twice may score differently in the last bit.
     """
     return round(min(1.0, max(-1.0, score)), 6)
-
-
-def _units(points: Sequence[Point], space: Space) -> NDArray[np.float32]:
-    """The vectors as float32 (n, dim) of unit L2 norm. Raises for the first that cannot be."""
-    shapes = {np.shape(point.vector) for point in points}
-    if shapes == {(space.dim,)}:
-        wide = np.stack([point.vector for point in points]).astype(np.float64)
-        norms = np.linalg.norm(wide, axis=1)
-        if ((norms > _SMALL) & (norms < _LARGE)).all():
-            return np.asarray(wide / norms[:, None], np.float32)
-    rows = [_unit(point.vector, space, f"point {point.id}") for point in points]
-    return np.stack(rows) if rows else np.empty((0, space.dim), np.float32)
-
-
-def _unit(vector: Vector, space: Space, whose: str) -> Vector:
-    """The vector as float32 (dim,) of unit L2 norm; `whose` it is goes into the error."""
-    wide = np.asarray(vector, np.float64)
-    if wide.shape != (space.dim,):
-        raise WrongDimension(
-            f"the vector of {whose} has shape {list(wide.shape)}; "
-            f"{space.model} makes vectors of {space.dim} numbers"
-        )
-    if not np.isfinite(wide).all():
-        raise InvalidVector(f"the vector of {whose} holds NaN or infinity")
-    largest = np.abs(wide).max()
-    if largest == 0:
-        raise InvalidVector(f"the vector of {whose} is all zeros: it has no direction")
-    wide = wide / largest  # so that the norm neither overflows nor vanishes
-    return np.asarray(wide / np.linalg.norm(wide), np.float32)

@@ -22,6 +22,8 @@ FieldType = Literal["keyword", "integer", "float", "bool"]
 Filter = Mapping[str, Any]
 """Qdrant's filter JSON: must / should / must_not / min_should over field conditions and has_id."""
 
+MADE_FROM = "made_from"
+"""Payload key of points whose vector is of the image's `thumbnail`, not of the image itself."""
 _NAMESPACE = uuid.UUID("6f2d7a52-6c8b-5c0e-9d43-1f0a7c1be7a1")
 
 
@@ -31,23 +33,60 @@ def point_id(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherSpace:
+    """The points of a collection in a second space, while it is being migrated.
+
+    `leaving`: they are being dropped, and nobody reads or writes them any more.
+    """
+
+    space: Space
+    stored_as: str
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection's description as stored with it."""
+    """A collection's description as stored with it.
+
+    `space` is the one that answers. `stored_as`: the engine's collection with its points, "" for the
+    one of the same name. `other`: see `Store.add_space`.
+    """
 
     name: str
     space: Space
     created_at: str
     indexes: Mapping[str, FieldType] = field(default_factory=dict)
-    """Payload fields with an index, such as {"metadata.label": "keyword"}."""
+    """Payload fields with an index, such as {"metadata.label": "keyword"}: declared, or discovered."""
+    fields: Mapping[str, Sequence[FieldType]] = field(default_factory=dict)
+    """Metadata fields that were ever written, with the types of their values."""
+    stored_as: str = ""
+    other: OtherSpace | None = None
+
+    @property
+    def pinned(self) -> str:
+        """A name for reads that go on in this space when another has become the current one."""
+        return pinned(self.name, self.space.id)
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """The spaces that are written to, the current one first."""
+        other = self.other
+        return (self.space,) if other is None or other.leaving else (self.space, other.space)
+
+
+def pinned(name: str, space_id: str) -> str:
+    """A name for reads of a collection's points in one of its spaces."""
+    return f"{name}@{space_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A vector with its payload, as written."""
+    """A vector with its payload, as written; `other` is its vector in the collection's other space."""
 
     id: str
     vector: Vector
     payload: Mapping[str, Any]
+    other: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +137,12 @@ class Stats:
 
 
 class Store(Protocol):
-    """Collections of points with one space each, and documents for everything else that must last."""
+    """Collections of points with one space each, and documents for everything else that must last.
+
+    While a collection is migrated it has two spaces. What reads points (`retrieve` to `vectors`, and
+    `stats`, `loading`) takes its name for the current one, or `Collection.pinned` for one of them,
+    and then raises SpaceMismatch once the collection has it no more.
+    """
 
     kind: str
     """`embedded` or `qdrant`."""
@@ -132,15 +176,56 @@ class Store(Protocol):
     def loading(self, name: str) -> AbstractContextManager[None]:
         """Put off building the graph while a large load goes on inside; searches still answer."""
 
+    # -- a second space, see docs/migration.md
+
+    def add_space(self, name: str, space: Space) -> None:
+        """Give the collection a second space, without points yet; from now on both are written to.
+
+        Repeating it is harmless. Raises CollectionExists if it has another second space,
+        InvalidField if it is the collection's own.
+        """
+
+    def lacking(self, name: str, space_id: str, ids: Sequence[str]) -> list[str]:
+        """Which of the current space's points the other space lacks, of these ids.
+
+        The others' payloads are brought in line; what is in the other space alone is deleted there.
+        Raises SpaceMismatch if `space_id` is not the collection's other space.
+        """
+
+    def fill(self, name: str, space_id: str, points: Sequence[Point]) -> int:
+        """Write points into the other space alone; how many were written.
+
+        Their payload is the current one's, with what is given here added. Left out is what the other
+        space has already, and what was deleted or replaced meanwhile: then `sha256`, which must be
+        given, is another. Raises SpaceMismatch as `lacking`, WrongDimension, InvalidVector.
+        """
+
+    def switch_space(self, name: str, space_id: str) -> Collection:
+        """Make the other space the current one, at once for all readers; labels stay.
+
+        Repeating it is harmless. Raises SpaceMismatch if the collection has no such space.
+        """
+
+    def drop_space(self, name: str, space_id: str) -> None:
+        """Drop the other space with its points; repeating it is harmless.
+
+        Raises SpaceMismatch if it is the current one.
+        """
+
     # -- points
 
-    def upsert(self, name: str, points: Sequence[Point]) -> None:
+    def upsert(
+        self, name: str, points: Sequence[Point], *, made_for: Collection | None = None
+    ) -> None:
         """Write or replace; acknowledged means it survives kill -9.
 
-        What is replaced loses its labels too. Payload key `clusters` is left out: see `write_labels`.
+        A metadata field that is new gets an index, up to a bound: see `fields`. What is replaced loses
+        its labels too. Payload key `clusters` is left out: see `write_labels`.
+        A point without a vector for the collection's other space is removed from that.
 
-        Raises WrongDimension, InvalidVector, InvalidField (payload that is not JSON); then nothing
-        is written.
+        `made_for`: the description that the vectors were made by; raises SpaceMismatch if the
+        collection has other spaces by now. Raises WrongDimension, InvalidVector, InvalidField
+        (payload that is not JSON). Then nothing is written.
         """
 
     def retrieve(

@@ -19,6 +19,7 @@ from lookalike_service.errors import (
     CollectionExists,
     Conflict,
     Internal,
+    InvalidFilter,
     LookalikeError,
     SpaceMismatch,
     StoreUnavailable,
@@ -366,6 +367,8 @@ def grpc_error(name: str, error: grpc.RpcError) -> LookalikeError:
 def _refused(name: str, missing: bool, detail: str) -> LookalikeError:
     if "vector name" in detail or ("ector" in detail and "is not found" in detail):
         return SpaceMismatch(f"collection {name!r} holds vectors of another space")
+    if "Index required" in detail:  # strict mode
+        return InvalidFilter(f"this Qdrant server filters by indexed fields alone: {detail}")
     if missing:
         return UnknownCollection(f"there is no collection {name!r}")
     return Internal(f"the Qdrant server refused: {detail}")

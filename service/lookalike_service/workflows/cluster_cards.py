@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookalike_service.schemas import ClusterOut
-from lookalike_service.store.protocol import Hit, Store
+from lookalike_service.store.protocol import Hit, Store, pinned
 from lookalike_service.workflows.explained_hits import ExplainedHit, explain_hits
 from lookalike_service.workflows.explaining import Explainer
 from lookalike_service.workflows.targets import find_clusters
@@ -38,8 +38,9 @@ async def describe(
     hits: list[Hit] = []
     if centroid.any():  # members that cancel out have no centre to be near
         only = {"must": [{"key": f"clusters.{clustering}", "match": {"value": label}}]}
+        at = pinned(collection, explainer.encoder.info.space.id)
         hits = await asyncio.to_thread(
-            store.query, collection, centroid, limit=count, filter=only, vectors=True
+            store.query, at, centroid, limit=count, filter=only, vectors=True
         )
     direction = found.towards(label, nearest).astype(np.float32)
     return Card(

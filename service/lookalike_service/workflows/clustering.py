@@ -39,7 +39,8 @@ def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[
 def run(task: Task) -> dict[str, Any]:
     """Carry out a clustering job; its result is the run as `GET …/clusterings/{name}` answers it."""
     start, parameters = time.monotonic(), task.parameters
-    ids = runs.gather(task.store, task.collection, parameters["filter"], task.folder, task.progress)
+    found = task.store.collection(task.collection)
+    ids = runs.gather(task.store, found, parameters["filter"], task.folder, task.progress)
     arrays, figures = task.compute(
         "lookalike_service.analysis.clustering.analyse:analyse",
         {key: parameters[key] for key in ("algorithm", "parameters", "reduction", "seed")},
@@ -52,7 +53,7 @@ def run(task: Task) -> dict[str, Any]:
         **{key: parameters[key] for key in ("name", "algorithm", "parameters", "reduction")},
         filter=parameters["filter"],
         seed=parameters["seed"],
-        space=task.store.collection(task.collection).space.id,
+        space=found.space.id,
         points=len(ids),
         noise=int((labels == -1).sum()),
         clusters=[

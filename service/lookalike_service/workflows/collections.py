@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lookalike_service.errors import InvalidField
 from lookalike_service.store.protocol import Collection, FieldType, Store
-from lookalike_service.workflows import clustering, projection
+from lookalike_service.workflows import calibration, clustering, migration, projection
 
 
 def payload_indexes(fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
@@ -34,7 +34,9 @@ def create(store: Store, wanted: Collection) -> bool:
 
 
 def drop(store: Store, name: str) -> None:
-    """Delete the collection, its clusterings and its projections. Raises UnknownCollection."""
+    """Delete the collection with its calibration, clusterings and projections. Raises UnknownCollection."""
     store.delete_collection(name)
+    calibration.delete_all(store, name)
     clustering.delete_all(store, name)
     projection.delete_all(store, name)
+    migration.forget(store, name)

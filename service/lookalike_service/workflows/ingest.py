@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.errors import InvalidField, LookalikeError
-from lookalike_service.store.protocol import Collection, Point, Record, Store, point_id
+from lookalike_service.errors import InvalidField, LookalikeError, SpaceMismatch
+from lookalike_service.store.protocol import MADE_FROM, Collection, Point, Record, Store, point_id
 from lookalike_service.workflows.embedding import Embedded, Embedder
 
 Status = Literal["created", "updated", "unchanged"]
+EncodersFor = Callable[[Collection], Awaitable[Sequence[Encoder]]]
+"""The encoders that make a collection's vectors: one for each of its spaces, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class _Planned:
 
     @property
     def same_bytes(self) -> bool:
-        return self.stored is not None and self.stored.payload["sha256"] == self.sha256
+        """Whether there is nothing to embed. A vector of the thumbnail gives way to one of the image."""
+        stored = self.stored.payload if self.stored else {}
+        return stored.get("sha256") == self.sha256 and MADE_FROM not in stored
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -65,29 +69,51 @@ class _Planned:
 async def ingest(
     store: Store,
     embedder: Embedder,
-    encoder: Encoder,
-    collection: Collection,
+    encoders_for: EncodersFor,
+    name: str,
     images: Sequence[NewImage],
 ) -> list[Ingested | LookalikeError]:
     """Index images; one outcome each, in order. What is stored already is not embedded again.
 
-    Acknowledged images are in the store. Raises Overloaded and StoreUnavailable for the whole call.
+    While the collection is migrated they are embedded by both its encoders; the current one decides what
+    fails. Acknowledged images are in the store. Raises UnknownCollection, what `encoders_for` raises,
+    Overloaded and StoreUnavailable for the whole call.
     """
+    while True:
+        collection = await asyncio.to_thread(store.collection, name)
+        encoders = await encoders_for(collection)
+        try:
+            return await _ingest(store, embedder, encoders, collection, images)
+        except SpaceMismatch:  # a migration began, was cut over or ended meanwhile
+            now = await asyncio.to_thread(store.collection, name)
+            if now.spaces == collection.spaces:
+                raise
+
+
+async def _ingest(
+    store: Store,
+    embedder: Embedder,
+    encoders: Sequence[Encoder],
+    collection: Collection,
+    images: Sequence[NewImage],
+) -> list[Ingested | LookalikeError]:
     planned = await asyncio.to_thread(_plan, store, collection.name, images)
     outcomes: list[Ingested | LookalikeError | None] = [
         _refused(p, planned[:i]) for i, p in enumerate(planned)
     ]
     todo = [i for i, p in enumerate(planned) if outcomes[i] is None and not p.same_bytes]
-    results = await embedder.embed(
-        encoder, [planned[i].image.data for i in todo], keep_thumbnail=True
-    )
+    data = [planned[i].image.data for i in todo]
+    results = await embedder.embed(encoders[0], data, keep_thumbnail=True)
+    others: Sequence[Embedded | LookalikeError | None] = [None] * len(todo)
+    if len(encoders) > 1:
+        others = await embedder.embed(encoders[1], data)
     points = []
-    for i, result in zip(todo, results, strict=True):
+    for i, result, other in zip(todo, results, others, strict=True):
         if isinstance(result, LookalikeError):
             outcomes[i] = result
         else:
-            points.append(_point(planned[i], result))
-    await asyncio.to_thread(_write, store, collection.name, points, planned)
+            points.append(_point(planned[i], result, other))
+    await asyncio.to_thread(_write, store, collection, points, planned)
     return [outcome or _ingested(p) for outcome, p in zip(outcomes, planned, strict=True)]
 
 
@@ -111,12 +137,14 @@ def _refused(plan: _Planned, before: Sequence[_Planned]) -> Ingested | Lookalike
     return InvalidField(f"Id '{plan.key}' stands twice in this request, for different images.")
 
 
-def _write(store: Store, name: str, points: list[Point], planned: Sequence[_Planned]) -> None:
+def _write(
+    store: Store, collection: Collection, points: list[Point], planned: Sequence[_Planned]
+) -> None:
     if points:
-        store.upsert(name, points)
+        store.upsert(collection.name, points, made_for=collection)
     for plan in planned:
         if plan.same_bytes and plan.changes:
-            store.set_payload(name, point_id(plan.key), plan.changes)
+            store.set_payload(collection.name, point_id(plan.key), plan.changes)
 
 
 def _ingested(plan: _Planned) -> Ingested:
@@ -125,8 +153,11 @@ def _ingested(plan: _Planned) -> Ingested:
     return Ingested(plan.key, "unchanged" if plan.same_bytes and not plan.changes else "updated")
 
 
-def _point(plan: _Planned, embedded: Embedded) -> Point:
-    """The point of a new or changed image; a changed one keeps its metadata, not its clusters."""
+def _point(plan: _Planned, embedded: Embedded, other: Embedded | LookalikeError | None) -> Point:
+    """The point of a new or changed image; a changed one keeps its metadata, not its clusters.
+
+    `other` is the image embedded by the collection's other encoder, which may fail where the first did not.
+    """
     former = plan.stored.payload if plan.stored else {}
     image = plan.image
     payload = {
@@ -140,4 +171,5 @@ def _point(plan: _Planned, embedded: Embedded) -> Point:
         "metadata": image.metadata if image.metadata is not None else former.get("metadata", {}),
         "thumbnail": base64.b64encode(embedded.image.thumbnail or b"").decode("ascii"),
     }
-    return Point(point_id(plan.key), embedded.encoded.embedding, payload)
+    second = other.encoded.embedding if isinstance(other, Embedded) else None
+    return Point(point_id(plan.key), embedded.encoded.embedding, payload, second)

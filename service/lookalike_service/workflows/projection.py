@@ -49,7 +49,8 @@ def validate(store: Store, collection: str, request: ProjectionRequest) -> dict[
 def run(task: Task) -> dict[str, Any]:
     """Carry out a projection job; its result is the run without its points."""
     start, parameters = time.monotonic(), task.parameters
-    ids = runs.gather(task.store, task.collection, parameters["filter"], task.folder, task.progress)
+    found = task.store.collection(task.collection)
+    ids = runs.gather(task.store, found, parameters["filter"], task.folder, task.progress)
     arrays, figures = task.compute(
         "lookalike_service.analysis.projection.analyse:analyse",
         {key: parameters[key] for key in ("method", "parameters", "dimensions", "seed")},
@@ -58,13 +59,14 @@ def run(task: Task) -> dict[str, Any]:
         **{key: parameters[key] for key in ("name", "method", "dimensions", "parameters")},
         filter=parameters["filter"],
         seed=parameters["seed"],
-        space=task.store.collection(task.collection).space.id,
+        space=found.space.id,
         points=len(ids),
         diagnostics=figures["diagnostics"],
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - start, 3),
     ).model_dump(mode="json")
     task.progress("keeping the map", 0, None)
+    task.store.collection(task.collection)  # dropped meanwhile, it has no runs any more
     key = runs.key(task.collection, parameters["name"])
     task.store.put_arrays(KIND, key, {**arrays, "ids": runs.id_array(ids)})
     task.store.put_document(KIND, key, out)
@@ -139,17 +141,18 @@ def place(
 ) -> NDArray[np.float32]:
     """Where new images lie on the map: float32 (n, dimensions) of vectors float32 (n, dim).
 
-    Each depends on itself and the map alone. Raises UnknownProjection, InvalidParameters if none of an
-    image's neighbours is on the map any more.
+    Each depends on itself and the map alone. Raises UnknownProjection, SpaceMismatch if the collection was
+    migrated since, InvalidParameters if none of an image's neighbours is on the map any more.
     """
     run = get(store, collection, name)
+    found = runs.in_space(store, collection, f"projection '{name}'", run.space)
     arrays = _arrays(store, collection, name)
     if find_method(run.method).placing == "linear":
         return Linear(arrays["mean"], arrays["components"]).apply(vectors)
     rows = {id: row for row, id in enumerate(arrays["ids"].tolist())}
     placed = []
     for vector in vectors:
-        hits = store.query(collection, vector, limit=_CANDIDATES, filter=run.filter)
+        hits = store.query(found.pinned, vector, limit=_CANDIDATES, filter=run.filter)
         near = [hit for hit in hits if hit.id in rows][:_NEIGHBOURS]
         if not near:
             raise InvalidParameters(

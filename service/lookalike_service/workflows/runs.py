@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.analysis.progress import Progress
-from lookalike_service.errors import InvalidParameters
-from lookalike_service.store.protocol import Store
+from lookalike_service.errors import InvalidParameters, SpaceMismatch
+from lookalike_service.store.protocol import Collection, Store
 
 
 def key(collection: str, name: str) -> str:
@@ -35,23 +35,39 @@ def point_count(store: Store, collection: str, filter: Mapping[str, Any] | None)
     return count
 
 
+def in_space(store: Store, collection: str, what: str, space_id: str) -> Collection:
+    """The collection, if it still answers in the space that a run's vectors were of.
+
+    Raises SpaceMismatch if it was migrated since, UnknownCollection.
+    """
+    found = store.collection(collection)
+    if found.space.id != space_id:
+        raise SpaceMismatch(
+            f"The {what} was made of vectors of space {space_id}; since then '{collection}' was migrated to "
+            f"'{found.space.model}' (space {found.space.id}). What it says of images is kept, but their "
+            "vectors no longer compare with its own: run it anew."
+        )
+    return found
+
+
 def gather(
     store: Store,
-    collection: str,
+    collection: Collection,
     filter: Mapping[str, Any] | None,
     folder: Path,
     progress: Progress,
 ) -> list[str]:
     """Stream the vectors to `folder/vectors.npy`, float32 (n, dim); the ids in row order.
 
-    Images indexed or deleted meanwhile: the first are left for the next run, the others left out.
-    Raises InvalidParameters if there are none.
+    They are of the collection's space at the time it was described, whatever it answers in by now. Images
+    indexed or deleted meanwhile: the first are left for the next run, the others left out. Raises
+    InvalidParameters if there are none.
     """
-    dim, total = store.collection(collection).space.dim, point_count(store, collection, filter)
+    dim, total = collection.space.dim, point_count(store, collection.name, filter)
     path = folder / "vectors.npy"
     vectors = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(total, dim))
     ids: list[str] = []
-    for batch_ids, batch in store.vectors(collection, filter=filter):
+    for batch_ids, batch in store.vectors(collection.pinned, filter=filter):
         room = total - len(ids)
         vectors[len(ids) : len(ids) + len(batch)] = batch[:room]
         ids += batch_ids[:room]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +15,10 @@ from lookalike_service.images import Limits, Pixels, decode
 from lookalike_service.jobs.runner import Task
 from lookalike_service.schemas import UnusedImage
 from lookalike_service.settings import Settings
+from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Filter, Record, Store
 from lookalike_service.workflows import runs
+from lookalike_service.workflows.originals import read_original
 
 FEWEST_PICTURES = 16
 FEWEST_OF_A_CLASS = 3
@@ -28,8 +29,12 @@ _PAGE = 64
 
 @dataclass
 class Gathered:
-    """How much came of a collection; `unused` counts images, of which the first 100 are listed."""
+    """How much came of a collection; `unused` counts images, of which the first 100 are listed.
 
+    `space` is that of the vectors, where there are some.
+    """
+
+    space: Space | None = None
     points: int = 0
     from_originals: int = 0
     unused: int = 0
@@ -102,31 +107,10 @@ def _records(
 
 def _picture(record: Record, settings: Settings, limits: Limits) -> tuple[Pixels, bool]:
     """An image's pixels, and whether they are the original's. Raises ImageError."""
-    original = _original(record, settings, limits)
+    original = read_original(record, settings, limits)
     if original is not None:
         return decode(original, limits).rgb, True
     return decode(base64.b64decode(record.payload.get("thumbnail") or ""), limits).rgb, False
-
-
-def _original(record: Record, settings: Settings, limits: Limits) -> bytes | None:
-    """The bytes that were indexed, where `source` names a file with them in the allowed folder.
-
-    A source is whatever a caller wrote: nothing outside the folder is opened, and nothing else used.
-    """
-    source = record.payload.get("source")
-    if settings.originals is None or not source or "\0" in source:
-        return None
-    root = settings.originals.resolve()
-    try:
-        file = (root / source).resolve()
-        if not file.is_relative_to(root) or not file.is_file():
-            return None
-        if file.stat().st_size > limits.max_bytes:
-            return None
-        data = file.read_bytes()
-    except OSError:
-        return None  # gone or not readable: the thumbnail is there for that
-    return data if hashlib.sha256(data).hexdigest() == record.payload["sha256"] else None
 
 
 # -- vectors with labels
@@ -170,7 +154,8 @@ def gather_labels(task: Task) -> Gathered:
     """
     field = task.parameters["field"]
     having = labelled(task.parameters["filter"], field)
-    ids = runs.gather(task.store, task.collection, having, task.folder, task.progress)
+    found = task.store.collection(task.collection)
+    ids = runs.gather(task.store, found, having, task.folder, task.progress)
     records = {record.id: record for record in _records(task.store, task.collection, having)}
     values = [_label(records[id], field) if id in records else None for id in ids]
     counts: dict[str | int | bool, int] = {}
@@ -185,7 +170,7 @@ def gather_labels(task: Task) -> Gathered:
         )
     labels = np.array([-1 if v is None else classes.get(v, -1) for v in values], np.int64)
     np.save(task.folder / "labels.npy", labels, allow_pickle=False)
-    gathered = Gathered(points=int((labels >= 0).sum()))
+    gathered = Gathered(found.space, points=int((labels >= 0).sum()))
     for id, value, label in zip(ids, values, labels, strict=True):
         if label < 0 and value is not None:
             gathered.leave_out(
