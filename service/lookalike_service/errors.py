@@ -31,10 +31,14 @@ LookalikeError
 │   ├── UnknownCluster        404 unknown_cluster
 │   ├── UnknownProjection     404 unknown_projection
 │   ├── UnknownTraining       404 unknown_training
+│   ├── UnknownCalibration    404 unknown_calibration    the scores were never calibrated
+│   ├── UnknownMigration      404 unknown_migration
 │   └── UnknownJob            404 unknown_job
 ├── Conflict
 │   ├── CollectionExists      409 collection_exists      with other settings
 │   ├── TrainingExists        409 training_exists        a trained model is never replaced
+│   ├── MigrationExists       409 migration_exists       a collection has one migration at a time
+│   ├── MigrationNotReady     409 migration_not_ready    not at the stage that this call needs
 │   ├── SpaceMismatch         409 space_mismatch         a vector of another encoder or revision
 │   ├── StoreLocked           409 store_locked           another process owns the embedded store
 │   ├── JobNotFinished        409 job_not_finished
@@ -254,6 +258,18 @@ class UnknownTraining(NotFound):
     code, status, title = "unknown_training", 404, "Unknown training"
 
 
+class UnknownMigration(NotFound):
+    """The collection is not being migrated, and never was."""
+
+    code, status, title = "unknown_migration", 404, "Unknown migration"
+
+
+class UnknownCalibration(NotFound):
+    """The collection's scores were not calibrated in its space."""
+
+    code, status, title = "unknown_calibration", 404, "Unknown calibration"
+
+
 class UnknownJob(NotFound):
     """No job of this id."""
 
@@ -276,6 +292,18 @@ class TrainingExists(Conflict):
     """A model of this name was trained already; vectors may stand on it, so it is not replaced."""
 
     code, status, title = "training_exists", 409, "Training exists"
+
+
+class MigrationExists(Conflict):
+    """The collection is being migrated already; it has one migration at a time."""
+
+    code, status, title = "migration_exists", 409, "Migration exists"
+
+
+class MigrationNotReady(Conflict):
+    """The migration is not at the stage that this call needs."""
+
+    code, status, title = "migration_not_ready", 409, "Migration not ready"
 
 
 class SpaceMismatch(Conflict):

@@ -84,6 +84,18 @@ class Region:
     height: float
 
 
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The part of an image to use: a region in the pixels of the image, which is of this size.
+
+    `size`: width and height; None for those of the picture that it is cut from. A thumbnail is smaller than
+    the image it shows.
+    """
+
+    region: Region
+    size: tuple[int, int] | None = None
+
+
 def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
     """Decode the first frame of an image file to upright RGB.
 
@@ -114,6 +126,38 @@ def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
             _reduce(file, shorter)
         rgb, sideways = _load(file, data, format)
     return Image(rgb, format, *((height, width) if sideways else (width, height)))
+
+
+_FEWEST_PIXELS = 16
+_OF_A_THUMBNAIL = " Of an indexed image only this thumbnail is kept: send the image itself."
+
+
+def cut(rgb: Pixels, crop: Crop) -> Pixels:
+    """The part of uint8 (height, width, 3) that a crop names, its edges at the nearest whole pixels.
+
+    Raises InvalidField for a region that is not within the image, and for one of which a smaller picture
+    shows too little.
+    """
+    region = crop.region
+    height, width = rgb.shape[:2]
+    full_width, full_height = crop.size or (width, height)
+    right, bottom = region.left + region.width, region.top + region.height
+    if not (0 <= region.left < right <= full_width and 0 <= region.top < bottom <= full_height):
+        raise errors.InvalidField(
+            f"'region' from ({region.left:g}, {region.top:g}) to ({right:g}, {bottom:g}) is not within the "
+            f"image, which is {full_width} × {full_height} pixels."
+        )
+    across, down = width / full_width, height / full_height
+    columns = slice(round(region.left * across), round(right * across))
+    rows = slice(round(region.top * down), round(bottom * down))
+    part = rgb[rows, columns]
+    fewest, hint = (1, "") if crop.size is None else (_FEWEST_PIXELS, _OF_A_THUMBNAIL)
+    if min(part.shape[:2]) < fewest:
+        raise errors.InvalidField(
+            f"'region' is {part.shape[1]} × {part.shape[0]} pixels of a picture of {width} × {height}; at "
+            f"least {fewest} × {fewest} are needed.{hint}"
+        )
+    return part
 
 
 def thumbnail(rgb: Pixels, size: int = 192) -> bytes:

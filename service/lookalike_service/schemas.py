@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 ImageId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -270,7 +270,12 @@ class CollectionOut(Wire):
     dim: int
     distance: Literal["cosine"]
     points: int
-    indexes: dict[str, FieldType]
+    indexes: dict[str, FieldType] = Field(
+        description="Fields with an index: those declared, and up to 32 as they were first seen."
+    )
+    fields: dict[str, list[FieldType]] = Field(
+        description="Metadata fields that were ever written, with the types of their values."
+    )
     created_at: str
 
 
@@ -342,26 +347,88 @@ class DeleteResponse(Wire):
 # -- search
 
 
+Verdict = Literal["near_duplicate", "similar", "no_good_match"]
 SearchExplain = Annotated[
     Literal["none", "similarity"],
     Field(description="`similarity`: maps on the query and on each hit, of at most 50 hits."),
 ]
 
 
-class SearchRequest(Wire):
-    """A query as JSON: exactly one of `id`, `vector` and `text`."""
+class SearchOptions(Wire):
+    """What every search may say beside its query."""
+
+    limit: int = Field(10, ge=1, le=1000, description="Hits, or with `group_by` groups.")
+    offset: int = Field(0, ge=0, le=100_000, description="Hits, or groups, to skip.")
+    score_threshold: float | None = Field(None, ge=-1, le=1, description="Lowest cosine of a hit.")
+    group_by: str | None = Field(
+        None,
+        description="A field such as `metadata.patient` or `clusters.kmeans`: only the best hits of each of "
+        "its values; images without a value are left out.",
+        examples=["metadata.patient"],
+    )
+    group_size: int | None = Field(
+        None, ge=1, le=100, description="Hits of each group with `group_by`; 1 if absent."
+    )
+    diversity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Maximal marginal relevance among the 100 nearest: 0 heeds the score alone, 1 only how "
+        "little a hit is like those before it.",
+    )
+    exact: bool = Field(False, description="Compare with every image instead of the graph.")
+    ef: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Effort: candidates that the search of the graph keeps; chosen for you if absent.",
+    )
+    explain: SearchExplain = "none"
+    faithfulness: bool = Field(False, description="Judge each map; costs 32 embeddings a map.")
+
+
+Example = ImageId | list[float]
+
+
+class SearchRequest(SearchOptions):
+    """A query as JSON: exactly one of `id`, `vector`, `text` and `positive`."""
 
     id: ImageId | None = Field(None, description="An indexed image; it is left out of the hits.")
     vector: list[float] | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
         None, description="What to look for in words, where the collection's encoder embeds text."
     )
-    limit: int = Field(10, ge=1, le=1000)
-    offset: int = Field(0, ge=0, le=100_000)
-    score_threshold: float | None = Field(None, ge=-1, le=1)
+    positive: list[Example] | None = Field(
+        None,
+        min_length=1,
+        max_length=32,
+        description="Ids of indexed images, or vectors, to find the like of; they are left out of the hits.",
+        examples=[["a.jpg", "b.jpg"]],
+    )
+    negative: list[Example] | None = Field(
+        None,
+        min_length=1,
+        max_length=32,
+        description="Examples, beside `positive`, to keep away from.",
+    )
+    strategy: Literal["average_vector", "best_score"] | None = Field(
+        None,
+        description="With `positive`. `average_vector`, if absent: near 2 mean(positive) - mean(negative). "
+        "`best_score`: by the cosine with the nearest positive, and no image that is nearer to a negative.",
+    )
+    region: Region | None = Field(
+        None,
+        description="Search by this part of the image, in pixels of the upright original. Of an indexed "
+        "image it is cut from the thumbnail, which the answer's `made_from` says.",
+    )
     filter: FilterJson | None = None
-    explain: SearchExplain = "none"
-    faithfulness: bool = Field(False, description="Judge each map; costs 32 embeddings a map.")
+
+
+class SearchBatchRequest(Wire):
+    """Searches to carry out in one call; none of them may be explained."""
+
+    searches: list[Annotated[SearchRequest, SkipValidation]] = Field(min_length=1, max_length=100)
+    """As they were sent: each is validated alone, so that one that is wrong fails alone."""
 
 
 class HitExplanation(Wire):
@@ -384,14 +451,120 @@ class Hit(Wire):
     height: int
     metadata: dict[str, Any]
     clusters: dict[str, int]
+    group: str | int | bool | None = Field(
+        None, description="The value of `group_by` that it stands for; null without."
+    )
+    chance: float | None = Field(
+        None,
+        description="The share of pairs of unrelated images of this collection that score as high; null "
+        "without a calibration.",
+    )
+    expected: float | None = Field(
+        None,
+        description="How many images of a collection of this size score as high without being related: "
+        "`chance` times their number.",
+    )
+    verdict: Verdict | None = Field(
+        None,
+        description="`near_duplicate`: as like as a picture is to itself saved anew, scaled or trimmed; "
+        "`similar`: fewer than 1 in 100 unrelated pairs score as high; null without a calibration.",
+    )
     explanation: HitExplanation | None = None
 
 
+class CalibrationState(Wire):
+    """What the hits' `chance` and `verdict` rest on."""
+
+    created_at: str
+    points: int = Field(description="Images that the collection held then.")
+    stale: bool = Field(
+        description="Whether the collection has since grown or shrunk by more than a fifth."
+    )
+
+
+QueryFrom = Annotated[
+    Literal["image", "thumbnail"] | None,
+    Field(
+        description="What was embedded for the query: the image as sent, or the thumbnail that is kept of an "
+        "indexed one; null for a stored or given vector, or a text."
+    ),
+]
+
+
 class SearchResponse(Wire):
-    """Hits, best first."""
+    """Hits: best first, with `group_by` group by group, with `diversity` in the order of choice."""
 
     model: str
+    made_from: QueryFrom = None
+    calibration: CalibrationState | None = Field(
+        None, description="Null if the collection has none: POST …/calibration makes one."
+    )
     hits: list[Hit]
+
+
+class SearchBatchItem(Wire):
+    """The hits of one search of a batch, or why there are none."""
+
+    index: int
+    made_from: QueryFrom = None
+    hits: list[Hit] | None = None
+    error: ItemError | None = None
+
+
+class SearchBatchResponse(Wire):
+    """What became of each search, in order."""
+
+    model: str
+    calibration: CalibrationState | None = None
+    items: list[SearchBatchItem]
+
+
+class FacetValue(Wire):
+    """A value and how many images hold it."""
+
+    value: str | int | bool
+    count: int
+
+
+class Facets(Wire):
+    """The values of a field, the most frequent first; the values of a list count each."""
+
+    field: str
+    values: list[FacetValue]
+
+
+class CalibrationRequest(Wire):
+    """How to calibrate a collection's scores."""
+
+    seed: int = Field(0, ge=0, lt=2**32, description="Of the pictures that are altered.")
+
+
+class CalibrationOut(CalibrationState):
+    """How cosines of unrelated images of a collection are distributed.
+
+    Of unrelated pairs, `share` score `threshold` or more; above, their excess follows a generalised Pareto
+    distribution of this `scale` and `shape`.
+    """
+
+    space: str
+    images: int = Field(description="Images sampled.")
+    pairs: int = Field(description="Pairs compared.")
+    threshold: float
+    share: float
+    scale: float
+    shape: float
+    quantiles: list[float] = Field(
+        description="Cosines of unrelated pairs at equal steps of probability, from 0 to 1 - `share`."
+    )
+    similar: float = Field(description="Cosine from which a hit is `similar`.")
+    near_duplicate: float | None = Field(
+        description="Cosine from which a hit is a `near_duplicate`; null if the encoder cannot tell altered "
+        "copies from other images."
+    )
+    altered: int = Field(description="Altered pictures that `near_duplicate` was measured with.")
+    copies: int = Field(description="Pairs that were left out, since they are so much alike.")
+    seed: int
+    seconds: float
 
 
 # -- jobs
@@ -409,7 +582,7 @@ class Job(Wire):
     """Work that takes longer than a request."""
 
     id: str
-    kind: Literal["clustering", "projection", "training"]
+    kind: Literal["calibration", "clustering", "migration", "projection", "training"]
     collection: str
     state: JobState
     progress: Progress
@@ -659,3 +832,88 @@ class Trainings(Wire):
     """All models trained on a collection."""
 
     trainings: list[Training]
+
+
+# -- migrations
+
+
+class MigrationRequest(Wire):
+    """To which encoder a collection is to be moved, and how closely the two are compared."""
+
+    model: str = Field(description="The new encoder's spec, one of those offered.")
+    sample: int = Field(200, ge=2, le=10_000, description="Images to compare the two encoders by.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of the sample.")
+
+
+class SpaceState(Wire):
+    """One of the two spaces of a collection that is migrated."""
+
+    model: str
+    space: str
+    dim: int
+    points: int = Field(description="Images that have a vector in it.")
+    indexed: int = Field(
+        description="How many of them its graph holds; the others are searched exactly."
+    )
+
+
+class ThumbnailAgreement(Wire):
+    """How much a thumbnail's embedding is like that of the image itself."""
+
+    model: str = Field(description="The former encoder, whose vectors of the images are there.")
+    images: int
+    mean_cosine: float
+    least_cosine: float
+
+
+class MigrationReport(Wire):
+    """What was embedded anew, and how much the neighbours have changed."""
+
+    points: int = Field(description="Images with a vector by the new encoder.")
+    from_thumbnails: int = Field(
+        description="Of these, embedded from the kept thumbnail; the others from the image itself."
+    )
+    not_migrated: int = Field(description="Images that could not be read again or embedded.")
+    not_migrated_images: list[UnusedImage] = Field(description="The first 1,000 of them.")
+    sample: int = Field(description="Images that the two encoders were compared by.")
+    overlap_at_10: float | None = Field(
+        description="Mean share of the ten nearest images that both encoders name; null for one image."
+    )
+    rank_correlation: float | None = Field(
+        description="Mean Kendall's tau between the orders in which both encoders give the images that "
+        "are among the 50 nearest of both; null where no image has five such."
+    )
+    ranked: int = Field(
+        description="Images of the sample that the rank correlation is the mean of."
+    )
+    thumbnails: ThumbnailAgreement | None = Field(
+        description="Measured where thumbnails were used and the former encoder is offered."
+    )
+    warnings: list[str]
+    created_at: str
+    seconds: float
+
+
+class Migration(Wire):
+    """A collection on its way from one encoder to another, or the last one that arrived."""
+
+    collection: str
+    state: Literal["filling", "ready", "cut_over", "finished"] = Field(
+        description="`filling`: images are being embedded anew; `ready`: to be cut over; `cut_over`: the "
+        "new encoder answers and the former can be rolled back to; `finished`: the former is dropped."
+    )
+    former: SpaceState | None = Field(description="Null once it is dropped.")
+    target: SpaceState
+    missing: int = Field(description="Images that would be lost, or were, by cutting over now.")
+    job: str | None = Field(description="Its last job, where that is still remembered.")
+    report: MigrationReport | None = Field(description="Null while filling.")
+    created_at: str
+
+
+class CutOverRequest(Wire):
+    """What may be lost by it."""
+
+    allow_missing: bool = Field(
+        False,
+        description="Also if images have no vector by the new encoder; they are no longer found.",
+    )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from lookalike import collection_calls, service_calls
+from lookalike import collection_calls, migration_calls, search_calls, service_calls
 from lookalike.binding import looks_like, not_finished, outcome, poll_delays
 from lookalike.call import Call
 from lookalike.results import FieldType, IndexedImage, JobStatus
@@ -148,7 +148,11 @@ class AsyncCollection:
     update = _sends_for_collection(collection_calls.update)
     delete = _sends_for_collection(collection_calls.delete)
     thumbnail = _sends_for_collection(collection_calls.thumbnail)
-    search = _sends_for_collection(collection_calls.search)
+    search = _sends_for_collection(search_calls.search)
+    search_batch = _sends_for_collection(search_calls.search_batch)
+    facets = _sends_for_collection(search_calls.facets)
+    calibrate = _starts_job(search_calls.calibrate)
+    calibration = _sends_for_collection(search_calls.calibration)
     cluster = _starts_job(collection_calls.cluster)
     clusterings = _sends_for_collection(collection_calls.clusterings)
     clustering = _sends_for_collection(collection_calls.clustering)
@@ -167,6 +171,12 @@ class AsyncCollection:
     training = _sends_for_collection(collection_calls.training)
     training_image = _sends_for_collection(collection_calls.training_image)
     delete_training = _sends_for_collection(collection_calls.delete_training)
+    migrate = _starts_job(migration_calls.migrate)
+    migration = _sends_for_collection(migration_calls.migration)
+    cut_over = _sends_for_collection(migration_calls.cut_over)
+    roll_back = _sends_for_collection(migration_calls.roll_back)
+    finish_migration = _sends_for_collection(migration_calls.finish_migration)
+    delete_migration = _sends_for_collection(migration_calls.delete_migration)
 
     async def images(
         self,

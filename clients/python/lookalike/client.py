@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from lookalike import collection_calls, service_calls
+from lookalike import collection_calls, migration_calls, search_calls, service_calls
 from lookalike.binding import looks_like, not_finished, outcome, poll_delays
 from lookalike.call import Call
 from lookalike.results import FieldType, IndexedImage, JobStatus
@@ -148,7 +148,11 @@ class Collection:
     update = _sends_for_collection(collection_calls.update)
     delete = _sends_for_collection(collection_calls.delete)
     thumbnail = _sends_for_collection(collection_calls.thumbnail)
-    search = _sends_for_collection(collection_calls.search)
+    search = _sends_for_collection(search_calls.search)
+    search_batch = _sends_for_collection(search_calls.search_batch)
+    facets = _sends_for_collection(search_calls.facets)
+    calibrate = _starts_job(search_calls.calibrate)
+    calibration = _sends_for_collection(search_calls.calibration)
     cluster = _starts_job(collection_calls.cluster)
     clusterings = _sends_for_collection(collection_calls.clusterings)
     clustering = _sends_for_collection(collection_calls.clustering)
@@ -167,6 +171,12 @@ class Collection:
     training = _sends_for_collection(collection_calls.training)
     training_image = _sends_for_collection(collection_calls.training_image)
     delete_training = _sends_for_collection(collection_calls.delete_training)
+    migrate = _starts_job(migration_calls.migrate)
+    migration = _sends_for_collection(migration_calls.migration)
+    cut_over = _sends_for_collection(migration_calls.cut_over)
+    roll_back = _sends_for_collection(migration_calls.roll_back)
+    finish_migration = _sends_for_collection(migration_calls.finish_migration)
+    delete_migration = _sends_for_collection(migration_calls.delete_migration)
 
     def images(
         self,
@@ -196,18 +206,32 @@ class Collection:
         model: str | None = None,
         indexes: Mapping[str, FieldType] | None = None,
         recheck: bool = False,
+        duplicates: Literal["once", "each"] = "once",
+        prune: bool = False,
     ) -> IndexReport:
-        """Index folders, globs and files, creating the collection if it is missing.
+        """Index folders, globs, files, manifests, archives, URLs, creating the collection if missing.
 
         An image's id is its path within the folder; its metadata are `folder`, the path of the
         sub-folder it is in, and `label`, that sub-folder's own name. Unchanged files are skipped,
-        unless `recheck`; a file that fails is in the report and stops nothing. `progress` is called
-        after each batch; "bar" draws a bar if standard error is a terminal and
-        `lookalike[indexer]` is installed. Raises InvalidInput, UnknownModel, ConnectionFailed.
+        unless `recheck`; a file that fails is in the report and stops nothing. Exact copies are
+        stored `once`, with all their sources in metadata `sources`, or `each`. `prune` deletes what
+        the same source gave once and has no more. `progress` is called after each batch; "bar"
+        draws a bar if standard error is a terminal and `lookalike[indexer]` is installed. Other
+        sources than local files, folders and zips need that too; docs/indexing.md has them all.
+        Raises InvalidInput, UnknownModel, ConnectionFailed.
         """
         from lookalike_indexer.indexing import index  # noqa: PLC0415 - it imports this module
 
-        return index(self, paths, progress=progress, model=model, indexes=indexes, recheck=recheck)
+        return index(
+            self,
+            paths,
+            progress=progress,
+            model=model,
+            indexes=indexes,
+            recheck=recheck,
+            duplicates=duplicates,
+            prune=prune,
+        )
 
 
 class Job:

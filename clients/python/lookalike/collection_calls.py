@@ -8,16 +8,13 @@ from typing import Any, Literal
 from lookalike import results
 from lookalike.call import Answer, Call, content, nothing, record, records
 from lookalike.errors import InvalidInput, UnexpectedAnswer
-from lookalike.fields import as_json, one_per_image, present, segment
-from lookalike.images import ImageInput, read_image, read_images
-
-Filter = Mapping[str, Any]
-"""Qdrant's filter JSON over `metadata.*` and `clusters.*`."""
+from lookalike.fields import Filter, as_json, collection_path, one_per_image, present
+from lookalike.images import ImageInput, read_images
 
 
 def describe(collection: str) -> Call[results.CollectionInfo]:
     """Encoder, number of images and indexes. Raises UnknownCollection."""
-    return Call("GET", _path(collection), record(results.CollectionInfo))
+    return Call("GET", collection_path(collection), record(results.CollectionInfo))
 
 
 # -- images
@@ -46,7 +43,7 @@ def add(
     )
     return Call(
         "POST",
-        _path(collection, "images"),
+        collection_path(collection, "images"),
         record(results.IndexResult),
         files=[("images", file) for file in files],
         form=form,
@@ -68,12 +65,12 @@ def image_page(
 ) -> Call[results.ImagePage]:
     """A page of at most `limit` images. Raises UnknownCollection, InvalidFilter."""
     query = present(limit=limit, cursor=cursor, filter=as_json(filter))
-    return Call("GET", _path(collection, "images"), record(results.ImagePage), query)
+    return Call("GET", collection_path(collection, "images"), record(results.ImagePage), query)
 
 
 def image(collection: str, id: str) -> Call[results.IndexedImage]:
     """One image's record. Raises UnknownImage."""
-    return Call("GET", _path(collection, "images", id), record(results.IndexedImage))
+    return Call("GET", collection_path(collection, "images", id), record(results.IndexedImage))
 
 
 def update(
@@ -82,7 +79,7 @@ def update(
     metadata: Mapping[str, Any],
 ) -> Call[results.IndexedImage]:
     """Merge metadata into an image's; a value of None removes its key. Raises UnknownImage."""
-    path = _path(collection, "images", id)
+    path = collection_path(collection, "images", id)
     return Call("PATCH", path, record(results.IndexedImage), json={"metadata": dict(metadata)})
 
 
@@ -102,7 +99,7 @@ def delete(
         raise InvalidInput("'ids' must be a list of ids.")
     return Call(
         "POST",
-        _path(collection, "images", "delete"),
+        collection_path(collection, "images", "delete"),
         _deleted,
         json=present(ids=None if ids is None else list(ids), filter=filter),
         repeat="unless_received",
@@ -118,43 +115,9 @@ def _deleted(answer: Answer) -> int:
 
 def thumbnail(collection: str, id: str) -> Call[bytes]:
     """A small JPEG of an image. Raises UnknownImage."""
-    return Call("GET", _path(collection, "images", id, "thumbnail"), content, accept="image/*")
-
-
-# -- search
-
-
-def search(
-    collection: str,
-    image: ImageInput | None = None,
-    *,
-    id: str | None = None,
-    vector: Iterable[float] | None = None,
-    text: str | None = None,
-    limit: int = 10,
-    offset: int = 0,
-    score_threshold: float | None = None,
-    filter: Filter | None = None,
-    explain: Literal["none", "similarity"] = "none",
-    faithfulness: bool = False,
-) -> Call[results.SearchResult]:
-    """The images most like an image, an indexed image `id` (left out of its hits), a vector or a text.
-
-    Raises InvalidInput unless given exactly one of the four, ImageError, UnknownCollection,
-    UnknownImage, WrongDimension, InvalidVector, InvalidFilter, UnsupportedText.
-    """
-    if sum(query is not None for query in (image, id, vector, text)) != 1:
-        raise InvalidInput("search() takes an image, id, vector or text: exactly one of them.")
-    path, parse = _path(collection, "search"), record(results.SearchResult)
-    options = present(limit=limit, offset=offset, score_threshold=score_threshold)
-    if explain != "none":
-        options |= {"explain": explain, "faithfulness": faithfulness}
-    if image is not None:
-        query = options | present(filter=as_json(filter))
-        return Call("POST", path, parse, query, files=[("image", read_image(image))])
-    floats = None if vector is None else [float(value) for value in vector]
-    body = options | present(id=id, vector=floats, text=text, filter=filter)
-    return Call("POST", path, parse, json=body)
+    return Call(
+        "GET", collection_path(collection, "images", id, "thumbnail"), content, accept="image/*"
+    )
 
 
 # -- clusterings
@@ -177,7 +140,7 @@ def cluster(
     options = present(name=name, reduction=reduction, filter=filter)
     return Call(
         "POST",
-        _path(collection, "clusterings"),
+        collection_path(collection, "clusterings"),
         record(results.JobStatus),
         json={"algorithm": algorithm, "parameters": dict(parameters or {}), "seed": seed} | options,
         repeat="unless_received",
@@ -186,20 +149,20 @@ def cluster(
 
 def clusterings(collection: str) -> Call[list[results.Clustering]]:
     """All clusterings of the collection. Raises UnknownCollection."""
-    path = _path(collection, "clusterings")
+    path = collection_path(collection, "clusterings")
     return Call("GET", path, records(results.Clustering, "clusterings"))
 
 
 def clustering(collection: str, name: str) -> Call[results.Clustering]:
     """One clustering with its sizes, medoids and diagnostics. Raises UnknownClustering."""
-    return Call("GET", _path(collection, "clusterings", name), record(results.Clustering))
+    return Call("GET", collection_path(collection, "clusterings", name), record(results.Clustering))
 
 
 def cluster_card(
     collection: str, name: str, label: int, *, exemplars: int = 6
 ) -> Call[results.ClusterCard]:
     """A cluster's medoid, spread and typical members with maps. Raises UnknownCluster, UnknownClustering."""
-    path = _path(collection, "clusterings", name, "clusters", str(label))
+    path = collection_path(collection, "clusterings", name, "clusters", str(label))
     return Call("GET", path, record(results.ClusterCard), present(exemplars=exemplars))
 
 
@@ -207,13 +170,13 @@ def cluster_card_image(
     collection: str, name: str, label: int, *, exemplars: int = 6
 ) -> Call[bytes]:
     """The card as PNG, drawn from thumbnails. Raises UnknownCluster, UnknownClustering."""
-    path = _path(collection, "clusterings", name, "clusters", str(label))
+    path = collection_path(collection, "clusterings", name, "clusters", str(label))
     return Call("GET", path, content, present(exemplars=exemplars), accept="image/png")
 
 
 def delete_clustering(collection: str, name: str) -> Call[None]:
     """Delete a clustering and its labels. Raises UnknownClustering."""
-    path = _path(collection, "clusterings", name)
+    path = collection_path(collection, "clusterings", name)
     return Call("DELETE", path, nothing, repeat="unless_received")
 
 
@@ -237,7 +200,7 @@ def project(
     body = {"method": method, "dimensions": dimensions, "parameters": dict(parameters or {})}
     return Call(
         "POST",
-        _path(collection, "projections"),
+        collection_path(collection, "projections"),
         record(results.JobStatus),
         json=body | {"seed": seed} | present(name=name, filter=filter),
         repeat="unless_received",
@@ -246,24 +209,26 @@ def project(
 
 def projections(collection: str) -> Call[list[results.Projection]]:
     """All projections of the collection, without their points. Raises UnknownCollection."""
-    path = _path(collection, "projections")
+    path = collection_path(collection, "projections")
     return Call("GET", path, records(results.Projection, "projections"))
 
 
 def projection(collection: str, name: str) -> Call[results.ProjectionPoints]:
     """One projection with its points. Raises UnknownProjection."""
-    return Call("GET", _path(collection, "projections", name), record(results.ProjectionPoints))
+    return Call(
+        "GET", collection_path(collection, "projections", name), record(results.ProjectionPoints)
+    )
 
 
 def projection_image(collection: str, name: str, *, color: str | None = None) -> Call[bytes]:
     """The map as PNG, coloured by `clusters.<name>` or `metadata.<field>`. Raises UnknownProjection."""
-    path = _path(collection, "projections", name)
+    path = collection_path(collection, "projections", name)
     return Call("GET", path, content, present(color=color), accept="image/png")
 
 
 def delete_projection(collection: str, name: str) -> Call[None]:
     """Delete a projection. Raises UnknownProjection."""
-    path = _path(collection, "projections", name)
+    path = collection_path(collection, "projections", name)
     return Call("DELETE", path, nothing, repeat="unless_received")
 
 
@@ -276,7 +241,7 @@ def place(
     """
     return Call(
         "POST",
-        _path(collection, "projections", name, "transform"),
+        collection_path(collection, "projections", name, "transform"),
         record(results.Placements),
         files=[("images", file) for file in read_images(images)],
         only_failed=lambda error: results.Placements([results.Placement(0, error=error)]),
@@ -354,7 +319,7 @@ def train_head(
 def _train(collection: str, body: dict[str, Any]) -> Call[results.JobStatus]:
     return Call(
         "POST",
-        _path(collection, "trainings"),
+        collection_path(collection, "trainings"),
         record(results.JobStatus),
         json=body,
         repeat="unless_received",
@@ -363,12 +328,14 @@ def _train(collection: str, body: dict[str, Any]) -> Call[results.JobStatus]:
 
 def trainings(collection: str) -> Call[list[results.Training]]:
     """All models trained on the collection. Raises UnknownCollection."""
-    return Call("GET", _path(collection, "trainings"), records(results.Training, "trainings"))
+    return Call(
+        "GET", collection_path(collection, "trainings"), records(results.Training, "trainings")
+    )
 
 
 def training(collection: str, name: str) -> Call[results.Training]:
     """One trained model; `model` is its encoder spec. Raises UnknownTraining."""
-    return Call("GET", _path(collection, "trainings", name), record(results.Training))
+    return Call("GET", collection_path(collection, "trainings", name), record(results.Training))
 
 
 def training_image(collection: str, name: str) -> Call[bytes]:
@@ -376,14 +343,10 @@ def training_image(collection: str, name: str) -> Call[bytes]:
 
     Raises UnknownTraining, NotAcceptable for a head.
     """
-    return Call("GET", _path(collection, "trainings", name), content, accept="image/png")
+    return Call("GET", collection_path(collection, "trainings", name), content, accept="image/png")
 
 
 def delete_training(collection: str, name: str) -> Call[None]:
     """Delete a trained model. Raises UnknownTraining, and Conflict while a collection is made with it."""
-    path = _path(collection, "trainings", name)
+    path = collection_path(collection, "trainings", name)
     return Call("DELETE", path, nothing, repeat="unless_received")
-
-
-def _path(*segments: str) -> str:
-    return "/".join(["/v1/collections", *map(segment, segments)])

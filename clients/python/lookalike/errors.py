@@ -31,6 +31,7 @@ LookalikeError
 │   ├── UnknownCluster        404 unknown_cluster
 │   ├── UnknownProjection     404 unknown_projection
 │   ├── UnknownTraining       404 unknown_training
+│   ├── UnknownCalibration    404 unknown_calibration    the scores were never calibrated
 │   └── UnknownJob            404 unknown_job
 ├── Conflict                  409 conflict
 │   ├── CollectionExists      409 collection_exists
@@ -269,6 +270,18 @@ class UnknownTraining(NotFound):
     code, status = "unknown_training", 404
 
 
+class UnknownCalibration(NotFound):
+    """The collection's scores were not calibrated in its space."""
+
+    code, status = "unknown_calibration", 404
+
+
+class UnknownMigration(NotFound):
+    """The collection is not being migrated, and never was."""
+
+    code, status = "unknown_migration", 404
+
+
 class UnknownJob(NotFound):
     """No job of this id."""
 
@@ -291,6 +304,18 @@ class TrainingExists(Conflict):
     """A model of this name was trained already; vectors may stand on it, so it is not replaced."""
 
     code, status = "training_exists", 409
+
+
+class MigrationExists(Conflict):
+    """The collection is being migrated already; it has one migration at a time."""
+
+    code, status = "migration_exists", 409
+
+
+class MigrationNotReady(Conflict):
+    """The migration is not at the stage that this call needs."""
+
+    code, status = "migration_not_ready", 409
 
 
 class SpaceMismatch(Conflict):

@@ -9,6 +9,9 @@ from urllib.parse import quote
 
 from lookalike.errors import InvalidInput
 
+Filter = Mapping[str, Any]
+"""Qdrant's filter JSON over `metadata.*` and `clusters.*`."""
+
 
 def segment(text: str) -> str:
     """A name or id as one segment of a path. Raises InvalidInput if it is empty or not Unicode."""
@@ -20,6 +23,11 @@ def segment(text: str) -> str:
         raise InvalidInput(f"{text!r} holds lone surrogates, which cannot be sent.") from error
     # Dots alone would be taken for "this" and "the parent" folder on the way.
     return text.replace(".", "%2E") if set(text) == {"."} else quote(text, safe="")
+
+
+def collection_path(*segments: str) -> str:
+    """The path of a collection, or of what is below it. Raises InvalidInput as `segment` does."""
+    return "/".join(["/v1/collections", *map(segment, segments)])
 
 
 def present(**values: Any) -> dict[str, Any]:

@@ -191,6 +191,8 @@ class CollectionInfo:
     distance: Literal["cosine"]
     points: int
     indexes: dict[str, FieldType]
+    fields: dict[str, list[FieldType]]
+    """Metadata fields that were ever written, with the types of their values."""
     created_at: str
 
 
@@ -270,19 +272,110 @@ class Hit:
     height: int
     metadata: dict[str, Any]
     clusters: dict[str, int]
+    group: str | int | bool | None = None
+    """The value of `group_by` that it stands for."""
+    chance: float | None = None
+    """The share of pairs of unrelated images that score as high; None without a calibration."""
+    expected: float | None = None
+    """`chance` times the number of images: how many score as high without being related."""
+    verdict: Literal["near_duplicate", "similar", "no_good_match"] | None = None
     explanation: HitExplanation | None = None
     """Where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationState:
+    """What the hits' `chance` and `verdict` rest on; `points`: images that the collection held then.
+
+    `stale`: it has since grown or shrunk by more than a fifth.
+    """
+
+    created_at: str
+    points: int
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult(Listing[Hit]):
-    """Hits, best first; iterates over `hits`."""
+    """Hits: best first, or group by group, or in the order of diverse choice; iterates over `hits`.
+
+    `made_from`: what was embedded for the query, if anything was: the image as sent, or the thumbnail of an
+    indexed one. `calibration`: None if the collection has none.
+    """
 
     model: str
     hits: list[Hit]
+    made_from: Literal["image", "thumbnail"] | None = None
+    calibration: CalibrationState | None = None
 
     def _rows(self) -> list[Hit]:
         return self.hits
+
+
+@dataclass(frozen=True, slots=True)
+class SearchBatchItem:
+    """The hits of one search of a batch, or `error`."""
+
+    index: int
+    made_from: Literal["image", "thumbnail"] | None = None
+    hits: list[Hit] | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchBatch(Listing[SearchBatchItem]):
+    """What became of each search, in order; iterates over `items`."""
+
+    model: str
+    items: list[SearchBatchItem]
+    calibration: CalibrationState | None = None
+
+    def _rows(self) -> list[SearchBatchItem]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value and how many images hold it."""
+
+    value: str | int | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets(Listing[FacetValue]):
+    """The values of a field, the most frequent first; iterates over `values`."""
+
+    field: str
+    values: list[FacetValue]
+
+    def _rows(self) -> list[FacetValue]:
+        return self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration(CalibrationState):
+    """How cosines of unrelated images of a collection are distributed, and what scores mean by that.
+
+    Of unrelated pairs, `share` score `threshold` or more; above, their excess follows a generalised Pareto
+    distribution of this `scale` and `shape`. Hits are `similar` from that cosine on, and near duplicates from
+    `near_duplicate` on, which is None if the encoder cannot tell altered copies from other images.
+    """
+
+    space: str
+    images: int
+    pairs: int
+    threshold: float
+    share: float
+    scale: float
+    shape: float
+    quantiles: list[float]
+    similar: float
+    near_duplicate: float | None
+    altered: int
+    copies: int
+    seed: int
+    seconds: float
 
 
 # -- jobs
@@ -302,7 +395,7 @@ class JobStatus:
     """A job as it was when last asked for."""
 
     id: str
-    kind: Literal["clustering", "projection", "training"]
+    kind: Literal["calibration", "clustering", "migration", "projection", "training"]
     collection: str
     state: JobState
     progress: Progress
@@ -477,3 +570,73 @@ class Training:
     measures: dict[str, float]
     created_at: str
     seconds: float
+
+
+# -- migrations
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceState:
+    """One of the two spaces of a collection that is migrated.
+
+    `points` images have a vector in it, `indexed` of them in its graph; the others are searched exactly.
+    """
+
+    model: str
+    space: str
+    dim: int
+    points: int
+    indexed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailAgreement:
+    """How much a thumbnail's embedding by `model`, the former encoder, is like that of the image itself."""
+
+    model: str
+    images: int
+    mean_cosine: float
+    least_cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """What was embedded anew, and how much the neighbours of a sample of images have changed.
+
+    `overlap_at_10`: mean share of the ten nearest that both encoders name. `rank_correlation`: mean Kendall's
+    tau of the orders in which they give the neighbours they share, over `ranked` images.
+    """
+
+    points: int
+    from_thumbnails: int
+    """Of these, embedded from the kept thumbnail; the others from the image itself."""
+    not_migrated: int
+    not_migrated_images: list[UnusedImage]
+    """The first 1,000 of them."""
+    sample: int
+    overlap_at_10: float | None
+    rank_correlation: float | None
+    ranked: int
+    thumbnails: ThumbnailAgreement | None
+    """Measured where thumbnails were used and the former encoder is offered."""
+    warnings: list[str]
+    created_at: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A collection on its way from one encoder to another, or the last one that arrived.
+
+    `missing` images would be lost by cutting over now. `former` is None once it is dropped, `report` while
+    images are being embedded, `job` where the last one is no longer remembered.
+    """
+
+    collection: str
+    state: Literal["filling", "ready", "cut_over", "finished"]
+    former: SpaceState | None
+    target: SpaceState
+    missing: int
+    job: str | None
+    report: MigrationReport | None
+    created_at: str

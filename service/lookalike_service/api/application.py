@@ -11,18 +11,22 @@ from starlette.middleware import Middleware
 
 from lookalike_service import __version__
 from lookalike_service.api import (
+    calibration,
     clusterings,
     collections,
     embed,
     explain,
+    facets,
     health,
     images,
     jobs,
+    migrations,
     openai,
     openapi,
     problems,
     projections,
     search,
+    search_batch,
     trainings,
 )
 from lookalike_service.api.context import Context
@@ -58,7 +62,8 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     app.state.metrics = metrics
     problems.install(app)
     for resource in (
-        health, embed, openai, explain, collections, images, search, clusterings, projections, trainings, jobs
+        health, embed, openai, explain, collections, images, search,
+        search_batch, facets, calibration, clusterings, projections, trainings, migrations, jobs
     ):  # fmt: skip
         app.include_router(resource.router)
     openapi.install(app)

@@ -11,10 +11,17 @@ from fastapi import Depends, Request
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.served import ServedEncoders
-from lookalike_service.errors import InvalidField
+from lookalike_service.errors import (
+    InvalidField,
+    InvalidModel,
+    SpaceMismatch,
+    UnknownModel,
+    WeightsMissing,
+)
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.schemas import TargetOptions
 from lookalike_service.settings import Settings
+from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Store
 from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.explaining import Explainer
@@ -44,8 +51,24 @@ class Context:
 
     async def encoder_for(self, collection: Collection) -> Encoder:
         """The encoder that makes a collection's vectors. Raises as `encoder`, and SpaceMismatch."""
-        await self.encoder(collection.space.model)
-        return self.encoders.of(collection.space)
+        return await self._of(collection.space)
+
+    async def encoders_for(self, collection: Collection) -> list[Encoder]:
+        """The encoders that make a collection's vectors, two in a migration. Raises as `encoder_for`."""
+        try:
+            return [await self._of(space) for space in collection.spaces]
+        except (UnknownModel, WeightsMissing, InvalidModel, SpaceMismatch) as error:
+            if len(collection.spaces) == 1:
+                raise
+            raise type(error)(
+                f"Collection '{collection.name}' is being migrated, so its images are embedded by both of "
+                f"its encoders, '{collection.spaces[0].model}' and '{collection.spaces[1].model}': "
+                f"{error.detail} Or end the migration: finish it after cutting over, delete it before."
+            ) from error
+
+    async def _of(self, space: Space) -> Encoder:
+        await self.encoder(space.model)
+        return self.encoders.of(space)
 
     async def encoder_of(self, model: str | None, collection: str | None) -> Encoder:
         """The encoder of a collection, where one is named, else of a spec.

@@ -94,10 +94,9 @@ async def index(collection: str, request: Request, context: Current) -> Response
     In a batch an image that fails carries its error and the others are stored. A request of one image
     that fails is answered with that error.
     """
-    found = await asyncio.to_thread(context.store.collection, collection)
-    encoder = await context.encoder_for(found)
+    await asyncio.to_thread(context.store.collection, collection)
     new = await _new_images(request, context)
-    outcomes = await ingest(context.store, context.embedder, encoder, found, new)
+    outcomes = await ingest(context.store, context.embedder, context.encoders_for, collection, new)
     if len(outcomes) == 1 and isinstance(outcomes[0], LookalikeError):
         raise outcomes[0]
     for outcome in outcomes:

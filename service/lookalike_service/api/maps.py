@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from lookalike_service import images
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import (
     InvalidVector,
@@ -30,12 +31,24 @@ TARGET_ERRORS = (
 """What a call with a target may answer."""
 
 
-def map_out(drawn: Drawn, encoder: Encoder, width: int, height: int) -> Map:
-    """A map with the part it covers of the upright image, `width` × `height`."""
-    region, heatmap, judged = encoder.region(width, height), drawn.heatmap, drawn.faithfulness
+def map_out(
+    drawn: Drawn, encoder: Encoder, width: int, height: int, part: images.Region | None = None
+) -> Map:
+    """A map with the part it covers of the upright image, `width` × `height`.
+
+    `part`: the region that was cut from the image for the encoder to see, if not the whole.
+    """
+    heatmap, judged = drawn.heatmap, drawn.faithfulness
+    whole = part or images.Region(0, 0, width, height)
+    region = encoder.region(max(1, round(whole.width)), max(1, round(whole.height)))
     return Map(
         grid=heatmap.grid.tolist(),
-        region=Region(left=region.left, top=region.top, width=region.width, height=region.height),
+        region=Region(
+            left=whole.left + region.left,
+            top=whole.top + region.top,
+            width=region.width,
+            height=region.height,
+        ),
         image_width=width,
         image_height=height,
         peak=heatmap.peak,

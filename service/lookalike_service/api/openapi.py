@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from lookalike_service.schemas import EmbedRequest, SearchRequest
+from lookalike_service.schemas import EmbedRequest, SearchBatchRequest, SearchRequest
 
-_READ_BY_HAND = (EmbedRequest, SearchRequest)
+_READ_BY_HAND = (EmbedRequest, SearchRequest, SearchBatchRequest)
 """Bodies with several media types are read by hand, so FastAPI does not know their schemas."""
 
 DESCRIPTION = """\

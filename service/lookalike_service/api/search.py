@@ -1,11 +1,12 @@
-"""Nearest neighbours by image, id or vector."""
+"""Similar images: by an image or a part of one, by indexed images, vectors or text."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from lookalike_service.api.bodies import (
     json_schema,
@@ -20,6 +21,7 @@ from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.maps import map_out, stored_map
 from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import json_response
+from lookalike_service.api.search_queries import ask, explainer_for
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -35,56 +37,43 @@ from lookalike_service.errors import (
     WrongDimension,
 )
 from lookalike_service.schemas import (
-    Hit,
     HitExplanation,
-    SearchExplain,
+    Region,
+    SearchOptions,
     SearchRequest,
     SearchResponse,
-    TargetOptions,
 )
 from lookalike_service.store.protocol import Collection
-from lookalike_service.store.protocol import Hit as StoredHit
-from lookalike_service.workflows import search as workflow
-from lookalike_service.workflows.explained_hits import Drawn, explain_search, recall_or_see
+from lookalike_service.workflows.calibration import Scale, scale
+from lookalike_service.workflows.explained_hits import Drawn, explain_search
 from lookalike_service.workflows.explained_hits import Query as AskedBy
-from lookalike_service.workflows.explaining import Explainer
+from lookalike_service.workflows.search import Found, find, hits_out
+from lookalike_service.workflows.sought import Sought, check, indexed
 
-EXPLAINED_HITS = 50
+SEARCH_ERRORS = (
+    UnknownCollection, UnknownImage, UnknownModel, UnsupportedText, SpaceMismatch, WrongDimension,
+    InvalidVector, InvalidFilter, UnsupportedTarget, StoreUnavailable,
+)  # fmt: skip
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["search"])
 
 
-class SearchQuery(BaseModel):
+class SearchQuery(SearchOptions):
     """Options of a search by image; a JSON search carries them in its body."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(10, ge=1, le=1000)
-    offset: int = Field(0, ge=0, le=100_000)
-    score_threshold: float | None = Field(None, ge=-1, le=1)
     filter: str | None = Field(None, description="Qdrant filter as JSON.")
-    explain: SearchExplain = "none"
-    faithfulness: bool = Field(False, description="Judge each map; costs 32 embeddings a map.")
+    region: str | None = Field(
+        None,
+        description="Search by this part of the image: LEFT,TOP,WIDTH,HEIGHT in pixels of the upright image.",
+        examples=["120,40,300,200"],
+    )
 
 
 @router.post(
     "/search",
     summary="Find similar images",
     response_class=Response,
-    responses=documented(
-        *UPLOAD_ERRORS,
-        UnknownCollection,
-        UnknownImage,
-        UnknownModel,
-        UnsupportedText,
-        SpaceMismatch,
-        WrongDimension,
-        InvalidVector,
-        InvalidFilter,
-        UnsupportedTarget,
-        StoreUnavailable,
-        ok={200: {"model": SearchResponse}},
-    ),
+    responses=documented(*UPLOAD_ERRORS, *SEARCH_ERRORS, ok={200: {"model": SearchResponse}}),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -99,95 +88,86 @@ async def search(
 ) -> Response:
     """The most similar images of the collection, best first.
 
-    The query is an image (multipart part `image`, or the raw body), or JSON with `id`, `vector` or `text`.
-    With `explain`, each hit carries the map of where it is like the query, made from its thumbnail unless the
-    image itself was explained before, and the map of where the query is like it.
+    The query is an image (multipart part `image`, or the raw body), or JSON with `id`, `vector`, `text` or
+    examples, `positive` and `negative`. Once the collection is calibrated, each hit says how often an
+    unrelated image scores as high. With `explain`, each hit carries the map of where it is like the query,
+    made from its thumbnail unless the image itself was explained before, and the map of where the query is
+    like it.
     """
-    found = await workflow.collection(context.store, collection)
+    found = await asyncio.to_thread(context.store.collection, collection)
+    options, image = await _read(request, query, context)
+    check(options, image=image is not None)
+    records = await asyncio.to_thread(indexed, context.store, found.pinned, [options])
+    asked = await ask(context, found, options, records, image=image)
+    hits, judge = await asyncio.to_thread(_find, context, found, options, asked.sought)
+    maps = None
+    if options.explain != "none":
+        by = asked.explained or AskedBy(asked.sought.vector)
+        maps = await _explanations(context, found, by, hits, judged=options.faithfulness)
+    return json_response(
+        SearchResponse(
+            model=found.space.model,
+            made_from=asked.made_from,
+            calibration=judge and judge.state,
+            hits=hits_out(hits, judge, maps),
+        )
+    )
+
+
+def _find(
+    context: Context, found: Collection, options: SearchRequest, sought: Sought
+) -> tuple[list[Found], Scale | None]:
+    hits = find(context.store, found.pinned, options, sought)
+    return hits, scale(context.store, found)
+
+
+async def _read(
+    request: Request, query: SearchQuery, context: Context
+) -> tuple[SearchRequest, bytes | None]:
+    """The search that is asked for, and the image that is sent with it."""
     if media_type(request) == "application/json":
         if request.query_params:
             raise InvalidField(
                 "A JSON search carries its options in the body, not in the query string."
             )
-        options = await read_json(request, SearchRequest)
-        asked = await _of_json(context, found, options)
-    else:
-        options = SearchRequest(
-            **query.model_dump(exclude={"filter"}),
-            filter=parse_json("filter", query.filter) if query.filter is not None else None,
-        )
-        asked = await _of_image(request, context, found, options)
-    if options.explain != "none" and options.limit > EXPLAINED_HITS:
-        raise InvalidField(
-            f"At most {EXPLAINED_HITS} hits are explained in a search; ask for a lower 'limit'."
-        )
-    hits = await workflow.nearest(context.store, found, asked.vector, options)
-    if options.explain == "none":
-        out = [workflow.hit_out(hit) for hit in hits]
-    else:
-        out = await _explained(context, found, asked, hits, judged=options.faithfulness)
-    return json_response(SearchResponse(model=found.space.model, hits=out))
-
-
-async def _of_json(context: Context, found: Collection, options: SearchRequest) -> AskedBy:
-    """The query of a JSON search; an indexed image is explained from its thumbnail."""
-    if sum(given is not None for given in (options.id, options.vector, options.text)) != 1:
-        raise InvalidField("Give exactly one of 'id', 'vector' and 'text' (or post an image).")
-    if options.text is not None:
-        encoder = await context.encoder_for(found)
-        return AskedBy((await context.embedder.embed_texts(encoder, [options.text]))[0])
-    vector, hit = await workflow.query_of(context.store, found.name, options)
-    if options.explain == "none" or hit is None:
-        return AskedBy(vector)
-    explainer = await _explainer(context, found)
-    seen = (await recall_or_see(explainer, context.store, found.name, [hit]))[0]
-    if isinstance(seen, LookalikeError):
-        raise seen
-    return AskedBy(vector, seen, hit.payload["width"], hit.payload["height"])
-
-
-async def _of_image(
-    request: Request, context: Context, found: Collection, options: SearchRequest
-) -> AskedBy:
-    """The query of a search by an image that is sent."""
+        return await read_json(request, SearchRequest), None
     uploads = await read_images(request, context.settings, part="image")
     if len(uploads) > 1:
         raise InvalidField("One query image in a call.")
-    if options.explain == "none":
-        encoder = await context.encoder_for(found)
-        plain = (await context.embedder.embed(encoder, [uploads[0].data]))[0]
-        if isinstance(plain, LookalikeError):
-            raise plain
-        return AskedBy(plain.encoded.embedding)
-    explainer = await _explainer(context, found)
-    result = (await explainer.see([uploads[0].data]))[0]
-    if isinstance(result, LookalikeError):
-        raise result
-    embedded, seen = result
-    return AskedBy(embedded.encoded.embedding, seen, embedded.image.width, embedded.image.height)
+    options = SearchRequest(
+        **query.model_dump(exclude={"filter", "region"}),
+        filter=None if query.filter is None else parse_json("filter", query.filter),
+        region=None if query.region is None else _region(query.region),
+    )
+    return options, uploads[0].data
 
 
-async def _explainer(context: Context, found: Collection) -> Explainer:
-    explainer = context.explainer(await context.encoder_for(found), "similarity", TargetOptions())
-    explainer.check()
-    return explainer
+def _region(text: str) -> Region:
+    """LEFT,TOP,WIDTH,HEIGHT. Raises InvalidField."""
+    try:
+        left, top, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidField(
+            f"'region' is LEFT,TOP,WIDTH,HEIGHT in pixels, such as 120,40,300,200; not {text!r:.80}."
+        ) from None
+    return Region(left=left, top=top, width=width, height=height)
 
 
-async def _explained(
-    context: Context, found: Collection, asked: AskedBy, hits: list[StoredHit], *, judged: bool
-) -> list[Hit]:
-    explainer = await _explainer(context, found)
-    encoder = explainer.encoder
-    out = []
-    for one, on_query in await explain_search(
-        explainer, context.store, found.name, hits, asked, judged=judged
-    ):
-        explanation = HitExplanation(
+async def _explanations(
+    context: Context, found: Collection, asked: AskedBy, hits: list[Found], *, judged: bool
+) -> list[HitExplanation]:
+    explainer = await explainer_for(context, found)
+    encoder, stored = explainer.encoder, [one.hit for one in hits]
+    return [
+        HitExplanation(
             map=stored_map(one.drawn, encoder, one.hit.payload)
             if isinstance(one.drawn, Drawn)
             else None,
-            query_map=on_query and map_out(on_query, encoder, asked.width, asked.height),
+            query_map=on_query
+            and map_out(on_query, encoder, asked.width, asked.height, asked.region),
             error=item_error(one.drawn) if isinstance(one.drawn, LookalikeError) else None,
         )
-        out.append(workflow.hit_out(one.hit, explanation))
-    return out
+        for one, on_query in await explain_search(
+            explainer, context.store, found.name, stored, asked, judged=judged
+        )
+    ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lookalike_service.encoders.batch import EncodedItem, EncodeItem, Outcome
 from lookalike_service.encoders.protocol import Encoder, Pixels
 from lookalike_service.errors import LookalikeError, Overloaded
-from lookalike_service.images import Limits, decode, thumbnail
+from lookalike_service.images import Crop, Limits, cut, decode, thumbnail
 from lookalike_service.settings import Settings
 
 Infer = Callable[[EncodeItem], Awaitable[Outcome]]
@@ -25,8 +25,9 @@ Infer = Callable[[EncodeItem], Awaitable[Outcome]]
 class Decoded:
     """An image ready for the encoder, with what is kept of the original.
 
-    `pixels`: uint8 (height, width, 3) of the encoder's input size; `width` and `height` are the upright
-    original's. `rgb` (the upright original, uint8) and `thumbnail` (JPEG) only where asked for.
+    `pixels`: uint8 (height, width, 3) of the encoder's input size; of a part of the image, where
+    one was asked for; `width` and `height` are the whole upright original's. `rgb` (what was embedded, before
+    it was scaled, uint8) and `thumbnail` (JPEG) only where asked for.
     """
 
     pixels: Pixels
@@ -88,8 +89,9 @@ class Embedder:
         features: bool = False,
         keep_rgb: bool = False,
         keep_thumbnail: bool = False,
+        crop: Crop | None = None,
     ) -> list[Embedded | LookalikeError]:
-        """Embed each image; one that fails comes back as its error, in its place.
+        """Embed each image, or this part of it; one that fails comes back as its error, in its place.
 
         Raises Overloaded, before any work, if the images do not fit the queue.
         """
@@ -97,7 +99,14 @@ class Embedder:
         try:
             return await asyncio.gather(
                 *(
-                    self._embed_one(encoder, data, features, keep_rgb, keep_thumbnail)
+                    self._embed_one(
+                        encoder,
+                        data,
+                        features=features,
+                        keep_rgb=keep_rgb,
+                        keep_thumbnail=keep_thumbnail,
+                        crop=crop,
+                    )
                     for data in images
                 )
             )
@@ -141,9 +150,7 @@ class Embedder:
     async def canary(self, encoder: Encoder, seconds: float) -> str:
         """Embed a known image past the queue's bound: "ok", or what went wrong."""
         try:
-            result = await asyncio.wait_for(
-                self._embed_one(encoder, _canary(), False, False, False), seconds
-            )
+            result = await asyncio.wait_for(self._embed_one(encoder, _canary()), seconds)
         except TimeoutError:
             return f"no answer within {seconds:g} s"
         return result.detail if isinstance(result, LookalikeError) else "ok"
@@ -156,12 +163,19 @@ class Embedder:
         self._in_flight += count
 
     async def _embed_one(
-        self, encoder: Encoder, data: bytes, features: bool, keep_rgb: bool, keep_thumbnail: bool
+        self,
+        encoder: Encoder,
+        data: bytes,
+        *,
+        features: bool = False,
+        keep_rgb: bool = False,
+        keep_thumbnail: bool = False,
+        crop: Crop | None = None,
     ) -> Embedded | LookalikeError:
         loop = asyncio.get_running_loop()
         try:
             image = await loop.run_in_executor(
-                self._threads, self._decode, encoder, data, keep_rgb, keep_thumbnail
+                self._threads, self._decode, encoder, data, keep_rgb, keep_thumbnail, crop
             )
             outcome = await self._infer(EncodeItem(encoder, image.pixels, features))
         except LookalikeError as error:
@@ -171,17 +185,25 @@ class Embedder:
         return Embedded(image, outcome)
 
     def _decode(
-        self, encoder: Encoder, data: bytes, keep_rgb: bool, keep_thumbnail: bool
+        self,
+        encoder: Encoder,
+        data: bytes,
+        keep_rgb: bool,
+        keep_thumbnail: bool,
+        crop: Crop | None,
     ) -> Decoded:
-        image = decode(data, self._limits, shorter=encoder.info.decode_shorter)
+        # A part may be small, so it is cut from all the pixels that there are.
+        shorter = encoder.info.decode_shorter if crop is None else None
+        image = decode(data, self._limits, shorter=shorter)
+        rgb = image.rgb if crop is None else cut(image.rgb, crop)
         # The embedding is of the same pixels whether or not the picture itself is wanted too.
         reduced = image.rgb.shape[:2] != (image.height, image.width)
-        full = decode(data, self._limits) if keep_rgb and reduced else image
+        full = decode(data, self._limits).rgb if keep_rgb and reduced else rgb
         return Decoded(
-            pixels=encoder.preprocess(image.rgb),
+            pixels=encoder.preprocess(rgb),
             width=image.width,
             height=image.height,
             format=image.format,
-            rgb=full.rgb if keep_rgb else None,
-            thumbnail=thumbnail(image.rgb) if keep_thumbnail else None,
+            rgb=full if keep_rgb else None,
+            thumbnail=thumbnail(rgb) if keep_thumbnail else None,
         )

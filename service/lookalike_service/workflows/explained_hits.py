@@ -13,6 +13,7 @@ from lookalike_service.errors import LookalikeError, UnknownImage
 from lookalike_service.explain.faithfulness import Faithfulness
 from lookalike_service.explain.heatmap import Heatmap
 from lookalike_service.explain.objectives import Along
+from lookalike_service.images import Region
 from lookalike_service.store.protocol import Hit, Store, Vector, point_id
 from lookalike_service.workflows.explaining import Explainer
 from lookalike_service.workflows.seen import Seen
@@ -38,12 +39,16 @@ class ExplainedHit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What was searched by: a vector, float32 (dim,), and the image it is of with its size, if any."""
+    """What was searched by: a vector, float32 (dim,), and the image it is of with its size, if any.
+
+    `region`: the part of the image that was searched by, where it was not the whole.
+    """
 
     vector: Vector
     seen: Seen | None = None
     width: int = 0
     height: int = 0
+    region: Region | None = None
 
 
 async def explain_hits(
