@@ -26,7 +26,7 @@ from lookalike_service.images import Limits, Pixels, decode
 from lookalike_service.settings import Settings
 from tests.checkpoints import open_clip_checkpoint
 
-ROUNDS, WARM_UP, BATCH, HITS = 15, 3, 16, 10
+ROUNDS, WARM_UP, BATCH, HITS = 11, 2, 16, 10
 
 Figures = dict[str, float]
 
@@ -164,12 +164,13 @@ def _package(
 
 
 def _rounds(*works: Callable[[], object], count: int = ROUNDS) -> NDArray[np.float64]:
-    """Seconds (rounds, works), the works of a round taken in turns, so that all see the same machine."""
+    """Seconds (rounds, works), in a new order each round, so that all see the same machine and caches."""
+    rng = np.random.default_rng(0)
     seconds = np.zeros((WARM_UP + count, len(works)))
     for number in range(WARM_UP + count):
-        for i, work in enumerate(works):
+        for i in rng.permutation(len(works)):
             start = time.perf_counter()
-            work()
+            works[i]()
             seconds[number, i] = time.perf_counter() - start
     return seconds[WARM_UP:]
 

@@ -22,7 +22,7 @@ from lookalike_service.explain.gradcam import closed_form_map
 from lookalike_service.explain.heatmap import Heatmap
 from lookalike_service.explain.methods import METHODS
 from lookalike_service.explain.network import default_layer, find_layer
-from lookalike_service.explain.objectives import Along, Logit, Norm, Objective, Output
+from lookalike_service.explain.objectives import Along, Logit, Norm, Objective, Output, Score
 from lookalike_service.images import Pixels
 from lookalike_service.settings import Settings
 from tests import pictures
@@ -58,6 +58,9 @@ KINDS = {
         "transformer.resblocks.11.ln_1",
         tokens=True,
     ),
+    # Pools that are no average: by attention, and of one maximum a channel.
+    "clip resnet": Kind(lambda at: f"open_clip:RN50@{open_clip_checkpoint(at, 'RN50')}", "layer4"),
+    "vgg19 max": Kind(lambda at: small("vgg19")(at) + "&pool=max", "features"),
 }
 PHOTOGRAPHS = ("chelsea", "coffee")
 
@@ -146,6 +149,43 @@ def test_the_similarity_maps_of_a_batch_are_the_packages(
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_the_maps_of_what_the_embedding_left_are_the_packages_without_another_pass(
+    encoder_of: Callable[[str], TorchEncoder], name: str
+) -> None:
+    kind, encoder = KINDS[name], encoder_of(name)
+    pixels = seen(encoder)
+    encoded = encoder.encode(pixels, features=True)
+    queries = np.roll(encoded.embeddings, 1, axis=0)
+    expected = package_maps(encoder, pixels, [cosine(query) for query in queries], kind)
+    nothing = np.zeros_like(pixels)  # were they looked at, the maps would be others
+    ours = backprop_maps(
+        encoder, nothing, [Along(query) for query in queries], features=encoded.features
+    )
+    for one, other in zip(ours, expected, strict=True):
+        assert not one.empty
+        assert difference(one, other) < CLOSE
+
+
+# The largest difference of maps scaled to 1, over random weights, which round worse than trained ones.
+CLOSE_IN_BFLOAT16 = 0.1
+
+
+@pytest.mark.parametrize("name", ["vit", "clip vit"])
+def test_a_plan_in_bfloat16_gives_the_maps_of_float32_but_for_its_rounding(
+    encoder_of: Callable[[str], TorchEncoder], tmp_path: Path, name: str
+) -> None:
+    encoder = encoder_of(name)
+    quick = load_encoder(KINDS[name].spec(tmp_path), Settings(plan="bfloat16"))
+    assert isinstance(quick, TorchEncoder)
+    pixels = seen(encoder)
+    aims = [Along(query) for query in np.roll(encoder.encode(pixels).embeddings, 1, axis=0)]
+    expected = backprop_maps(encoder, pixels, aims)
+    kept = quick.encode(pixels, features=True).features
+    for one, other in zip(backprop_maps(quick, pixels, aims, features=kept), expected, strict=True):
+        assert np.abs(one.grid - other.grid).max() < CLOSE_IN_BFLOAT16
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_the_layer_that_is_explained_by_default_is_the_packages(
     encoder_of: Callable[[str], TorchEncoder], name: str
 ) -> None:
@@ -170,8 +210,41 @@ def test_the_class_maps_are_the_packages(
     targets = [lambda output, i=i: output[i] for i in classes]
     expected = package_maps(encoder, pixels, targets, kind, output="logits")
     ours = backprop_maps(encoder, pixels, [Logit(i) for i in classes], layer=kind.layer)
-    for one, other in zip(ours, expected, strict=True):
+    kept = encoder.encode(pixels, features=True).features
+    nothing = np.zeros_like(pixels)
+    resumed = backprop_maps(encoder, nothing, [Logit(i) for i in classes], features=kept)
+    for one, same, other in zip(ours, resumed, expected, strict=True):
         assert difference(one, other) < CLOSE
+        assert difference(same, other) < CLOSE
+
+
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet_b0", "bundled"])
+def test_the_class_maps_in_closed_form_are_the_packages(
+    encoder_of: Callable[[str], TorchEncoder], name: str
+) -> None:
+    kind, encoder = KINDS[name], encoder_of(name)
+    pixels = seen(encoder)
+    encoded = encoder.encode(pixels, features=True)
+    assert encoder.class_weights is not None
+    assert encoded.features is not None
+    weights, bias = encoder.class_weights
+    logits = encoder.class_logits(pixels)
+    classes = [int(i) for i in logits.argmax(axis=1)]
+    targets = [lambda output, i=i: output[i] for i in classes]
+    expected = package_maps(encoder, pixels, targets, kind, output="logits")
+    for i, index in enumerate(classes):
+        score = Score(weights[index], float(bias[index]))
+        embedding = (encoded.embeddings[i] * encoded.norms[i]).astype(np.float64)
+        assert score.value(embedding) == pytest.approx(float(logits[i, index]), rel=1e-3, abs=1e-3)
+        heatmap = closed_form_map(encoded.features[i], score)
+        assert heatmap.empty == (expected[i].max() == 0)
+        assert difference(heatmap, expected[i]) < CLOSE
+
+
+def test_a_classifier_with_hidden_layers_is_not_taken_for_a_linear_one(
+    encoder_of: Callable[[str], TorchEncoder],
+) -> None:
+    assert encoder_of("vgg19").class_weights is None
 
 
 PACKAGE = {

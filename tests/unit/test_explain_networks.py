@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -222,6 +222,73 @@ def test_a_class_map_is_judged_by_the_class(client_of: Callable[[str], TestClien
     judged = answer["map"]["faithfulness"]
     assert judged["insertion"] < answer["value"]
     assert judged["deletion"] < answer["value"]
+
+
+# -- passes
+
+
+def passes(encoder: TorchEncoder, work: Callable[[], Any]) -> int:
+    """How often the network runs, in full or up to its last block."""
+    ran: list[int] = []
+
+    def count(_module: Any, inputs: tuple[torch.Tensor, ...], _output: Any) -> None:
+        ran.append(len(inputs[0]))
+
+    modules = {encoder.network.trunk, encoder.network.backbone}
+    handles = [module.register_forward_hook(count) for module in modules]
+    work()
+    for handle in handles:
+        handle.remove()
+    return len(ran)
+
+
+@pytest.mark.parametrize("name", ["bundled", VIT, "clip"])
+@pytest.mark.parametrize("target", ["self", "class"])
+def test_an_image_is_explained_by_the_pass_that_embeds_it(
+    encoder_of: EncoderOf, client_of: Callable[[str], TestClient], name: str, target: str
+) -> None:
+    if name == "clip" and target == "class":
+        return  # it has none
+    encoder, client = encoder_of(name), client_of(name)
+    assert passes(encoder, lambda: explain(client, target=target)) == 1
+
+
+def test_hits_that_were_explained_before_are_explained_without_a_pass(
+    encoder_of: EncoderOf, client_of: Callable[[str], TestClient]
+) -> None:
+    client = client_of("clip")
+    client.put("/v1/collections/seen", json={})
+    client.post("/v1/collections/seen/images", files={"images": CHELSEA}).raise_for_status()
+    query = {"explain": "similarity"}
+
+    def search() -> None:
+        found = client.post("/v1/collections/seen/search", params=query, files={"image": CHELSEA})
+        assert found.json()["hits"][0]["explanation"]["map"]["grid"]
+
+    search()
+    assert passes(encoder_of("clip"), search) == 1  # of the query
+
+
+def test_a_named_layer_is_given_a_pass_of_its_own(
+    encoder_of: EncoderOf, client_of: Callable[[str], TestClient]
+) -> None:
+    work = partial(explain, client_of(VIT), layer="blocks.5")
+    assert passes(encoder_of(VIT), work) == 2
+
+
+# -- encoders without a network
+
+
+@pytest.mark.parametrize("target", ["self", "class", "text"])
+def test_an_encoder_without_a_network_says_what_can_be_done_instead(target: str) -> None:
+    encoder = load_encoder("pixels:16x16-rgb", Settings())
+    with TestClient(fake_app(encoder, FakeStore()), raise_server_exceptions=False) as client:
+        options = {"text": "a cat"} if target == "text" else {}
+        answer = explain(client, target=target, **options).json()
+    assert answer["code"] == "unsupported_target"
+    assert "no network" in answer["detail"]
+    assert "/v1/models" in answer["detail"]
+    assert "can explain" not in answer["detail"]
 
 
 # -- texts

@@ -107,6 +107,20 @@ def test_a_caption_longer_than_its_picture_is_cut() -> None:
     assert long == short
 
 
+def test_a_verdict_is_drawn_whole_after_a_caption_that_is_cut() -> None:
+    region, caption = Region(0, 0, 400, 400), "a text that was looked for, and " * 10
+    judged, other = (
+        sheet([Panel(grey(400, 400), spot(1, 1), region, caption, verdict)])
+        for verdict in ("faithful", "no better than chance")
+    )
+    assert size_of(judged) == size_of(other)
+    with Image.open(io.BytesIO(judged)) as one, Image.open(io.BytesIO(other)) as two:
+        drawn, another = np.asarray(one).astype(int), np.asarray(two).astype(int)
+    differs = np.abs(drawn - another).sum(axis=(1, 2)) > 0
+    assert differs[-40:].any()
+    assert not differs[:-40].any()
+
+
 def test_a_title_stands_above_and_is_shown_whole() -> None:
     panel = Panel(grey(400, 400), spot(1, 1), Region(0, 0, 400, 400))
     plain, titled = size_of(sheet([panel])), size_of(sheet([panel], title="why here " * 20))

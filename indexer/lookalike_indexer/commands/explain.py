@@ -111,13 +111,13 @@ def explain(
             image, reference, target=target, model=model, faithfulness=faithfulness, **options
         )
         if output is not None:
-            # The verdict is known by now.
+            # Judged once more, the same way, since the picture says the verdict too.
             png = client.explain(
                 image,
                 reference,
                 target=target,
                 model=model,
-                faithfulness=False,
+                faithfulness=faithfulness,
                 as_png=True,
                 **options,
             )

@@ -272,7 +272,8 @@ def _draw(encoder: Encoder, explained: list[Explained]) -> bytes:
                 side.rgb,
                 drawn.heatmap,
                 encoder.region(side.rgb.shape[1], side.rgb.shape[0]),
-                _caption(aim.caption, drawn),
+                aim.caption,
+                _verdict(drawn),
             )
             for side, aim, drawn in explained
             if side.rgb is not None
@@ -280,6 +281,5 @@ def _draw(encoder: Encoder, explained: list[Explained]) -> bytes:
     )
 
 
-def _caption(text: str, drawn: Drawn) -> str:
-    judged = drawn.faithfulness
-    return text if judged is None else f"{text} ({judged.verdict})"
+def _verdict(drawn: Drawn) -> str:
+    return "" if drawn.faithfulness is None else drawn.faithfulness.verdict

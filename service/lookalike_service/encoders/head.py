@@ -167,6 +167,8 @@ class _HeadNetwork(Network):
             nn.Sequential(base.pool, _Unit(), layers),
             prefix=base.prefix,
             classifier=base.classifier,
+            trunk=base.trunk,
+            ending=base.ending,
         )
         self._maps = base.maps
 
@@ -193,7 +195,8 @@ class ExplainedHeadEncoder(HeadEncoder):
         # A copy: the network may be on a GPU, where the head itself need not be.
         layers = copy.deepcopy(head.layers).to(torch.device(base.info.device))
         self.network = _HeadNetwork(base.network, layers)
-        self.class_logits = base.class_logits
+        self.class_logits, self.resumes = base.class_logits, base.resumes
+        self.class_weights = None  # the classifier's are of the base's embedding
 
 
 def load_head(spec: EncoderSpec, load: Callable[[str], Encoder]) -> HeadEncoder:

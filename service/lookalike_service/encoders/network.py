@@ -27,6 +27,9 @@ class Network(nn.Module):
     `pool`: what the backbone gives to (n, dim).
     `prefix`: how many tokens come before those of the patches.
     `classifier`: what the backbone gives to class logits (n, classes); None for a network without classes.
+    `linear`: that classifier as a function of the embedding, where it is linear in it.
+    `trunk`: a shorter way to what pool and classifier need of the backbone; the backbone itself by default.
+    `ending`: the last stretch of that way, again, of what the trunk gave; nothing by default.
     """
 
     def __init__(
@@ -36,18 +39,30 @@ class Network(nn.Module):
         *,
         prefix: int = 0,
         classifier: Callable[[Tensor], Tensor] | None = None,
+        linear: nn.Linear | None = None,
+        trunk: nn.Module | None = None,
+        ending: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.pool = pool
         self.prefix = prefix
         self.classifier = classifier
+        self.linear = linear
+        self.trunk = backbone if trunk is None else trunk
+        self.ending = nn.Identity() if ending is None else ending
         self.eval().requires_grad_(requires_grad=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed normalised float32 (n, 3, H, W) as (n, dim), not yet of unit norm."""
         embedded: Tensor = self.pool(self.backbone(images))
         return embedded
+
+    @property
+    def entrance(self) -> nn.Module | None:
+        """The layer that the ending starts with, whose output all tokens take part in; None for no ending."""
+        found: nn.Module | None = getattr(self.ending, "entrance", None)
+        return found
 
     def maps(self, features: Tensor) -> Tensor:
         """The maps (n, K, h, w) that the embedding of these features is pooled from.
@@ -65,7 +80,7 @@ class Network(nn.Module):
         return as_maps(features, grid)
 
     def logits(self, features: Tensor) -> Tensor:
-        """The network's own classifier on what its backbone gave: (n, classes), before softmax.
+        """The network's own classifier on what its trunk gave: (n, classes), before softmax.
 
         Raises UnsupportedTarget for a network without classes.
         """
@@ -84,6 +99,20 @@ def is_average(network: Network, shape: torch.Size) -> bool:
     with torch.inference_mode():
         pooled, averaged = network.pool(noise), network.maps(noise).mean(dim=(2, 3))
     return pooled.shape == averaged.shape and torch.allclose(pooled, averaged, rtol=1e-4, atol=1e-5)
+
+
+def linear_in_embedding(
+    layer: object, classifier: Callable[[Tensor], Tensor], pool: nn.Module, shape: torch.Size
+) -> nn.Linear | None:
+    """The layer, if it makes of the embedding what the classifier makes of features: tried on noise."""
+    noise = torch.randn((2, *shape[1:]), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        pooled, logits = pool(noise), classifier(noise)
+        if not isinstance(layer, nn.Linear) or layer.in_features != pooled.shape[1]:
+            return None
+        made = layer(pooled)
+    same = made.shape == logits.shape and torch.allclose(made, logits, rtol=1e-4, atol=1e-4)
+    return layer if same else None
 
 
 # -- layers

@@ -21,10 +21,12 @@ from open_clip.model import (
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from open_clip.transform import PreprocessCfg
-from open_clip.transformer import VisionTransformer
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from timm.models import vision_transformer as timm
 from torch import Tensor, nn
 
 from lookalike_service.encoders.catalog import OPEN_CLIP_FILES, HubWeights, find
+from lookalike_service.encoders.class_token import Layout, shortened
 from lookalike_service.encoders.hub import fetch
 from lookalike_service.encoders.network import Network, probe, up_to_layer
 from lookalike_service.encoders.pooling import make_pool
@@ -207,10 +209,24 @@ def _network(visual: Any, spec: EncoderSpec, side: int) -> tuple[Network, str]:
     prefix, (backbone, head) = _towers(visual)
     if spec.layer is not None:
         return up_to_layer(visual, spec, side, prefix)
-    if spec.pool is None:
-        return Network(backbone, head, prefix=prefix), "own"
-    pool = make_pool(spec.pool, probe(backbone.eval(), side, side), prefix)
-    return Network(backbone, pool, prefix=prefix), spec.pool
+    pool, name = head, "own"
+    if spec.pool is not None:
+        shape = probe(backbone.eval(), side, side)
+        pool, name = make_pool(spec.pool, shape, prefix), spec.pool
+    network = Network(backbone, pool, prefix=prefix)
+    layout = _layout(visual)
+    return shortened(network, visual, layout, type(backbone), side) if layout else network, name
+
+
+def _layout(visual: Any) -> Layout | None:
+    """How the tower is built, if it is a plain vision transformer."""
+    if isinstance(visual, VisionTransformer):
+        norm = None if _norm_comes_later(visual) else "ln_post"
+        parts = ("ln_1", "ls_1", "ln_2", "ls_2")
+        return Layout("transformer.resblocks", norm, ResidualAttentionBlock, parts)
+    if isinstance(visual, TimmModel) and isinstance(visual.trunk, timm.VisionTransformer):
+        return Layout("trunk.blocks", "trunk.norm", timm.Block, ("norm1", "ls1", "norm2", "ls2"))
+    return None
 
 
 def _towers(visual: Any) -> tuple[int, tuple[nn.Module, nn.Module]]:

@@ -49,8 +49,9 @@ class Encoded:
 
     `embeddings`: float32 (n, dim), unit L2 norm (zeros for an image whose features are all zero).
     `norms`: float32 (n,), the L2 norm before normalisation.
-    `features`: float32 (n, K, h, w), the maps that the embedding is pooled from, by plain averaging where
-    the encoder's `closed_form` says so; None unless asked for.
+    `features`: float32 (n, ...), what maps are made of without another pass; None unless asked for. Where the
+    encoder's `closed_form` says so, the maps (n, K, h, w) whose average over positions is the embedding
+    before normalisation; else what the last stretch of its network takes.
     """
 
     embeddings: NDArray[np.float32]

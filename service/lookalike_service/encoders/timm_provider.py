@@ -11,12 +11,14 @@ import timm
 import torch
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from timm.models import PretrainedCfg
+from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from lookalike_service.encoders import timm_config
 from lookalike_service.encoders.catalog import HubWeights, PackagedWeights, find
+from lookalike_service.encoders.class_token import Layout, shortened
 from lookalike_service.encoders.hub import fetch
-from lookalike_service.encoders.network import Network, probe, up_to_layer
+from lookalike_service.encoders.network import Network, linear_in_embedding, probe, up_to_layer
 from lookalike_service.encoders.pooling import (
     Average,
     ClassActivation,
@@ -197,8 +199,21 @@ def _network(model: Any, spec: EncoderSpec, side: int) -> tuple[Network, str]:
     elif spec.pool is not None:
         pool, name = make_pool(spec.pool, shape, prefix), spec.pool
     head = Head(model, channels_last=channels_last, pre_logits=False)
-    classifier = head if model.num_classes > 0 else None
-    return Network(backbone, pool, prefix=prefix, classifier=classifier), name
+    if model.num_classes == 0:
+        network = Network(backbone, pool, prefix=prefix)
+    else:
+        linear = linear_in_embedding(model.get_classifier(), head, pool, shape)
+        network = Network(backbone, pool, prefix=prefix, classifier=head, linear=linear)
+    if isinstance(model, VisionTransformer):
+        network = shortened(network, model, VIT, _tokens, side)
+    return network, name
+
+
+VIT = Layout("blocks", "norm", Block, ("norm1", "ls1", "norm2", "ls2"))
+
+
+def _tokens(model: nn.Module) -> LastFeatures:
+    return LastFeatures(model, channels_last=False)
 
 
 def _own_pool(

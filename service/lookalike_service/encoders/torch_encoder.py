@@ -64,15 +64,18 @@ class TorchEncoder:
     """A network, run by the fastest plan that agrees with float32; pooled features, normalised.
 
     `network` is the differentiable float32 network, on `info.device`; it takes samples in [0, 1] less
-    `mean`, by `std`. `classes` are the names of its classes, where they are known. Runs on the GPU where
-    there is one.
+    `mean`, by `std`. `classes` are the names of its classes, where they are known. `class_weights` are the
+    weights (classes, dim) and biases of a classifier that is linear in the embedding before normalisation.
+    `resumes`: whether `Encoded.features` are what the network's trunk gave, so that its ending can go on from
+    them. Runs on the GPU where there is one.
     """
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         model = str(parts.spec)
         shape = probe(parts.network.backbone, *parts.input_size)
         with torch.inference_mode():
-            dim = parts.network.pool(torch.zeros(1, *shape[1:])).shape[1]
+            zeros = torch.zeros(1, *shape[1:])
+            dim = parts.network.pool(zeros).shape[1]
         space = Space(
             model=model,
             weights=parts.weights,
@@ -84,11 +87,13 @@ class TorchEncoder:
         self.mean, self.std = parts.preprocessing.mean, parts.preprocessing.std
         self._preprocessing = parts.preprocessing
         closed_form = is_average(parts.network, shape)
+        self.resumes = not closed_form or parts.network.maps(zeros) is zeros
+        self.class_weights = _class_weights(parts.network.linear)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = parts.network.to(device)
         self._text = parts.text.to(device) if isinstance(parts.text, TextTower) else parts.text
         self._runner = prepare(
-            self.network.backbone,
+            self.network.trunk,
             self.network.pool,
             size=parts.input_size,
             normalisation=Normalisation(self.mean, self.std),
@@ -128,7 +133,7 @@ class TorchEncoder:
         """
         with torch.inference_mode():
             last = self._features(pixels)
-            maps = self.network.maps(last) if features else None
+            kept = self._kept(last) if features else None
             embeddings, norms = normalise(self.network.pool(last))
             if not torch.isfinite(norms).all():
                 raise EncoderFailed(
@@ -137,7 +142,7 @@ class TorchEncoder:
             return Encoded(
                 embeddings=embeddings.cpu().numpy(),
                 norms=norms.cpu().numpy(),
-                features=None if maps is None else maps.contiguous().cpu().numpy(),
+                features=None if kept is None else kept.contiguous().cpu().numpy(),
             )
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -150,14 +155,25 @@ class TorchEncoder:
             embeddings: NDArray[np.float32] = normalise(self._text(texts))[0].cpu().numpy()
         return embeddings
 
-    def class_logits(self, pixels: Pixels) -> NDArray[np.float32]:
+    def class_logits(
+        self, pixels: Pixels, features: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """The network's own classifier: float32 (n, classes), before softmax.
 
-        Raises ValueError as `encode` does, UnsupportedTarget for a network without classes.
+        `features`, of `encode`, spare a pass where the encoder `resumes`. Raises ValueError as `encode` does,
+        UnsupportedTarget for a network without classes.
         """
         with torch.inference_mode():
-            logits: NDArray[np.float32] = self.network.logits(self._features(pixels)).cpu().numpy()
+            if features is None or not self.resumes:
+                last = self._features(pixels)
+            else:
+                last = torch.from_numpy(features).to(self.info.device)
+            logits: NDArray[np.float32] = self.network.logits(last).cpu().numpy()
         return logits
+
+    def _kept(self, last: Tensor) -> Tensor:
+        """What maps are made of. Raises UnsupportedTarget for features that have no place in the image."""
+        return self.network.maps(last) if self.info.closed_form or self.info.grid is None else last
 
     def _features(self, pixels: Pixels) -> Tensor:
         expected = (*self.info.input_size, 3)
@@ -166,6 +182,16 @@ class TorchEncoder:
                 f"Pixels are {pixels.dtype} {pixels.shape}, not uint8 (n, {expected})."
             )
         return self._runner.run(np.ascontiguousarray(pixels))
+
+
+def _class_weights(
+    linear: nn.Linear | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    if linear is None:
+        return None
+    weights: NDArray[np.float32] = linear.weight.cpu().numpy()
+    bias = np.zeros(len(weights), np.float32) if linear.bias is None else linear.bias.cpu().numpy()
+    return weights, bias
 
 
 def _bytes(network: Network, text: TextTower | str) -> int:

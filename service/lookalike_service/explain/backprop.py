@@ -3,6 +3,9 @@
 The network's parameters are frozen and its input needs no gradient, so nothing is recorded before the layer:
 its output is cut off there and made the leaf that is differentiated. Samples do not mix, so one backward pass
 from the layer on gives each its own gradient.
+
+The layer explained by default lies behind the network's trunk. What that gave when the image was embedded is
+all that such a map needs.
 """
 
 from __future__ import annotations
@@ -21,7 +24,12 @@ from torch import Tensor, nn
 from lookalike_service.errors import InvalidField, UnsupportedTarget
 from lookalike_service.explain.heatmap import Heatmap, heatmap_of
 from lookalike_service.explain.methods import METHODS
-from lookalike_service.explain.network import Differentiable, default_layer, find_layer
+from lookalike_service.explain.network import (
+    Differentiable,
+    default_layer,
+    find_layer,
+    is_behind_trunk,
+)
 from lookalike_service.explain.objectives import Objective
 from lookalike_service.images import Pixels
 
@@ -33,24 +41,32 @@ def backprop_maps(
     *,
     method: str = "gradcam",
     layer: str | None = None,
+    features: NDArray[np.float32] | None = None,
 ) -> list[Heatmap]:
     """What speaks for each image's objective at one layer.
 
     `pixels`: uint8 (n, height, width, 3) of the input size. `objectives`: n, all of the embedding or all of
-    the logits. `layer` defaults to `default_layer`. Raises InvalidField for a layer that there is not, or
-    that has no place in the image; UnsupportedTarget for class scores of a network without classes.
+    the logits. `layer` defaults to `default_layer`. `features`: n, of `encode`, which spare a pass for that
+    layer where the encoder `resumes`. Raises InvalidField for a layer that there is not, or that has no place
+    in the image; UnsupportedTarget for class scores of a network without classes.
     """
     network = encoder.network
-    images = normalised(encoder, pixels)
     head = _head(network, objectives[0])
-    features, output = _cut(network, images, head, layer or default_layer(network))
+    name = layer or default_layer(network)
+    module = None if name is None else find_layer(network, name)
+    if is_behind_trunk(network, name):
+        start = _trunk_features(encoder, pixels, features)
+        leaf, output = _cut(module, start, lambda given: head(network.ending(given)), name)
+    else:
+        images = normalised(encoder, pixels)
+        leaf, output = _cut(module, images, lambda given: head(network.backbone(given)), name)
     values = output.detach().double().cpu().numpy()
     wanted = np.stack([o.gradient(v) for o, v in zip(objectives, values, strict=True)])
     cotangent = torch.from_numpy(wanted).to(output)
-    (gradient,) = torch.autograd.grad(output, features, cotangent, allow_unused=True)
+    (gradient,) = torch.autograd.grad(output, leaf, cotangent, allow_unused=True)
     if gradient is None:
         raise InvalidField(f"Layer '{layer}' has no part in the embedding; choose another.")
-    maps, slopes = (_on_grid(t.detach(), network, layer) for t in (features, gradient))
+    maps, slopes = (_on_grid(t.detach(), network, layer) for t in (leaf, gradient))
     terms = METHODS[method].terms
     return [heatmap_of(terms(a, g)) for a, g in zip(maps, slopes, strict=True)]
 
@@ -91,15 +107,27 @@ def _head(network: Any, objective: Objective) -> Callable[[Tensor], Tensor]:
     return classifier
 
 
+def _trunk_features(
+    encoder: Differentiable, pixels: Pixels, features: NDArray[np.float32] | None
+) -> Tensor:
+    """What the network's trunk gives: as it was kept, else anew."""
+    if features is not None and encoder.resumes:
+        return torch.from_numpy(features).to(next(encoder.network.parameters()).device)
+    with torch.no_grad():
+        found: Tensor = encoder.network.trunk(normalised(encoder, pixels))
+    return found
+
+
 def _cut(
-    network: Any, images: Tensor, head: Callable[[Tensor], Tensor], layer: str | None
+    module: nn.Module | None, start: Tensor, run: Callable[[Tensor], Tensor], layer: str | None
 ) -> tuple[Tensor, Tensor]:
-    """The layer's output as a leaf, and the head's output that depends on it."""
-    if layer is None:
-        with torch.no_grad():
-            features = network.backbone(images)
-        leaf = features.detach().clone().requires_grad_()
-        return leaf, head(leaf)
+    """The output of a module of what `run` runs as a leaf, and the run's output that depends on it.
+
+    With no module the start itself is the leaf.
+    """
+    if module is None:
+        leaf = start.detach().clone().requires_grad_()
+        return leaf, run(leaf)
     leaves: list[Tensor] = []
 
     def cut(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
@@ -108,8 +136,8 @@ def _cut(
         leaves.append(output.detach().clone().requires_grad_())
         return leaves[-1].clone()  # layers behind it may work in place
 
-    with hooked(find_layer(network, layer), cut):
-        output = head(network.backbone(images))
+    with hooked(module, cut):
+        output = run(start)
     if not leaves:
         raise InvalidField(f"Layer '{layer}' takes no part in the embedding; choose another.")
     return leaves[-1], output

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.errors import InvalidField
+from lookalike_service.errors import InvalidField, UnsupportedTarget
 from lookalike_service.images import Pixels
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ class Differentiable(Protocol):
     gives (to the embedding before normalisation), `prefix`, the tokens that come before the patches', and a
     `classifier` of what the backbone gives, or None. It takes samples in [0, 1] less `mean`, by `std`.
     `classes` are the names of its classes where they are known.
+
+    What the pool and the classifier need of the backbone, its `trunk` and `ending` give too, and sooner;
+    `entrance` is the layer that the ending starts with, None for an ending that changes nothing.
     """
 
     @property
@@ -41,8 +44,32 @@ class Differentiable(Protocol):
     def classes(self) -> tuple[str, ...]:
         """Empty where they are not known."""
 
-    def class_logits(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Class scores before softmax, (n, classes), of uint8 (n, height, width, 3) of the input size."""
+    @property
+    def class_weights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Weights (classes, dim) and biases (classes,), of a classifier of embeddings before normalisation.
+
+        None for one that is not linear in them.
+        """
+
+    @property
+    def resumes(self) -> bool:
+        """Whether `Encoded.features` are what the trunk gave."""
+
+    def class_logits(
+        self, pixels: Pixels, features: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Class scores before softmax, (n, classes), of uint8 (n, height, width, 3) of the input size.
+
+        `features`: theirs, which spare a pass where the encoder `resumes`.
+        """
+
+
+def no_network(model: str) -> UnsupportedTarget:
+    """What is said of an encoder that is no network, and whose embedding no maps add up to."""
+    return UnsupportedTarget(
+        f"'{model}' has no network to differentiate, so no target of its embeddings can be explained. Ask "
+        "for an encoder with one by 'model', or for a collection made with one: see GET /v1/models."
+    )
 
 
 def layers_of(network: Any) -> dict[str, nn.Module]:
@@ -65,6 +92,11 @@ def default_layer(network: Any) -> str | None:
         and name.split(".")[-3:-2] in (["blocks"], ["resblocks"])
     ]
     return norms[-1] if norms else None
+
+
+def is_behind_trunk(network: Any, layer: str | None) -> bool:
+    """Whether what the trunk gives is all that maps at a layer need; None for the last features."""
+    return (None if layer is None else find_layer(network, layer)) is network.entrance
 
 
 def find_layer(network: Any, name: str) -> nn.Module:

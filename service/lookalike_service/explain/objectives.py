@@ -81,9 +81,28 @@ class Along:
         return across / norm
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """w·e + `bias`: the score of a class whose classifier is linear in the embedding; w is float (dim,)."""
+
+    output: ClassVar[Output] = "embedding"
+    weights: NDArray[np.floating]
+    bias: float
+
+    def value(self, output: Vector) -> float:
+        """The class's score, before softmax."""
+        return float(self.weights @ output) + self.bias
+
+    def gradient(self, output: Vector) -> Vector:
+        """The weights, whatever the embedding. Raises ValueError for one of another dimension."""
+        if self.weights.shape != output.shape:
+            raise ValueError(f"The weights are {self.weights.shape}, the embedding {output.shape}.")
+        return self.weights.astype(np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Logit:
-    """The score of one class, before softmax."""
+    """The score of one class, before softmax, whatever the classifier."""
 
     output: ClassVar[Output] = "logits"
     index: int

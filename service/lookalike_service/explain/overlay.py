@@ -29,13 +29,15 @@ class Panel:
     """A picture, its map, and the part of the picture that the map covers.
 
     `rgb`: uint8 (height, width, 3), upright. What lies outside `region` was not seen by the encoder: it is
-    drawn dim and grey, and the region is outlined.
+    drawn dim and grey, and the region is outlined. A `caption` too long for the picture is cut; the `note`
+    after it is not.
     """
 
     rgb: Pixels
     heatmap: Heatmap
     region: Region
     caption: str = ""
+    note: str = ""
 
 
 def sheet(panels: Sequence[Panel], *, title: str = "", columns: int = 3) -> bytes:
@@ -45,7 +47,7 @@ def sheet(panels: Sequence[Panel], *, title: str = "", columns: int = 3) -> byte
     """
     if columns < 1:
         raise ValueError(f"A sheet of {columns} columns; at least 1.")
-    captioned = any(_caption(panel) for panel in panels)
+    captioned = any(panel.caption or _note(panel) for panel in panels)
     cells = [_cell(panel, captioned=captioned) for panel in panels]
     rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
     widths = [
@@ -103,16 +105,19 @@ def _colours() -> NDArray[np.float32]:
     return (255 * table).astype(np.float32)
 
 
-def _caption(panel: Panel) -> str:
-    notes = [panel.caption, "nothing in the picture speaks for it" if panel.heatmap.empty else ""]
-    return ": ".join(note for note in notes if note)
+def _note(panel: Panel) -> str:
+    """What is said of the map, after the caption."""
+    note = "nothing in the picture speaks for it" if panel.heatmap.empty else panel.note
+    return f": {note}" if note and panel.caption else note
 
 
 def _cell(panel: Panel, *, captioned: bool) -> Pillow.Image:
     """A picture above its caption, with room for one where the sheet has captions."""
     picture = Pillow.fromarray(blend(panel.rgb, panel.heatmap, panel.region))
     font = ImageFont.load_default(_FONT_SIZE)
-    text = _cut(_caption(panel), max(picture.width, _WIDEST_CAPTION))
+    note = _note(panel)
+    room = max(picture.width, _WIDEST_CAPTION) - font.getlength(note)
+    text = _cut(panel.caption, room) + note
     width = max(picture.width, round(font.getlength(text)))
     height = picture.height + captioned * (_FONT_SIZE + _MARGIN)
     cell = Pillow.new("RGB", (width, height), _PAPER)
@@ -132,7 +137,7 @@ def _row(cells: Sequence[Pillow.Image], widths: Sequence[int]) -> Pillow.Image:
     return row
 
 
-def _cut(text: str, width: int) -> str:
+def _cut(text: str, width: float) -> str:
     """The text on one line of this many pixels at most."""
     font = ImageFont.load_default(_FONT_SIZE)
     line = "".join(sign if sign.isprintable() else " " for sign in text)

@@ -11,13 +11,20 @@ from typing import Literal
 import numpy as np
 
 from lookalike_service.encoders.protocol import Encoder, Pixels
-from lookalike_service.errors import InvalidField, LookalikeError, UnsupportedTarget
+from lookalike_service.errors import InvalidField, LookalikeError
 from lookalike_service.explain.faithfulness import Faithfulness, judge, perturbed
 from lookalike_service.explain.gradcam import closed_form_map
 from lookalike_service.explain.heatmap import Heatmap
 from lookalike_service.explain.methods import METHODS
-from lookalike_service.explain.network import Differentiable, default_layer, find_layer
+from lookalike_service.explain.network import (
+    Differentiable,
+    default_layer,
+    find_layer,
+    is_behind_trunk,
+    no_network,
+)
 from lookalike_service.explain.objectives import Objective
+from lookalike_service.images import Crop
 from lookalike_service.schemas import TargetOptions
 from lookalike_service.workflows.embedding import Embedded, Embedder
 from lookalike_service.workflows.seen import Seen, SeenCache
@@ -59,12 +66,27 @@ class Explainer:
     @property
     def in_closed_form(self) -> bool:
         """Whether the last features and the embedding say it all, without the network."""
+        if self.target == "class" and self._differentiable().class_weights is None:
+            return False
+        return self.encoder.info.closed_form and self._of_the_last_features
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether maps are made of the features that come with the embedding, without another pass."""
+        if self.in_closed_form:
+            return True
+        if not (isinstance(self.encoder, Differentiable) and self.encoder.resumes):
+            return False
+        network = self.encoder.network
         return (
-            self.encoder.info.closed_form
-            and self.target != "class"
-            and self.options.layer is None
-            and self.options.method != _ROLLOUT
+            self.encoder.info.grid is not None
+            and self._of_the_last_features
+            and is_behind_trunk(network, default_layer(network))
         )
+
+    @property
+    def _of_the_last_features(self) -> bool:
+        return self.options.layer is None and self.options.method != _ROLLOUT
 
     @property
     def layer(self) -> str | None:
@@ -86,6 +108,18 @@ class Explainer:
         """Embed thumbnails in place of the images of these hashes, and remember what explains them."""
         seen = await self._see(thumbnails, hashes, "thumbnail", keep_rgb=False)
         return [one if isinstance(one, LookalikeError) else one[1] for one in seen]
+
+    async def see_part(
+        self, image: bytes, crop: Crop, made_from: Literal["image", "thumbnail"]
+    ) -> tuple[Embedded, Seen]:
+        """Embed a part of an image, which is not remembered. Raises ImageError, InvalidField, Overloaded."""
+        (result,) = await self.embedder.embed(
+            self.encoder, [image], features=self.keeps_features, crop=crop
+        )
+        if isinstance(result, LookalikeError):
+            raise result
+        sha256 = hashlib.sha256(image).hexdigest()
+        return result, Seen(sha256, result.image.pixels, result.encoded, made_from)
 
     async def draw(self, seen: Sequence[Seen], aims: Sequence[Aim]) -> list[Heatmap]:
         """The map of each image for its aim."""
@@ -114,7 +148,7 @@ class Explainer:
         keep_rgb: bool,
     ) -> list[tuple[Embedded, Seen] | LookalikeError]:
         results = await self.embedder.embed(
-            self.encoder, images, features=self.in_closed_form, keep_rgb=keep_rgb
+            self.encoder, images, features=self.keeps_features, keep_rgb=keep_rgb
         )
         found: list[tuple[Embedded, Seen] | LookalikeError] = []
         for sha256, result in zip(hashes, results, strict=True):
@@ -122,7 +156,7 @@ class Explainer:
                 found.append(result)
                 continue
             seen = Seen(sha256, result.image.pixels, result.encoded, made_from)
-            if self.in_closed_form:
+            if self.keeps_features:
                 self.cache.put(self.encoder.info.space.id, seen)
             found.append((result, seen))
         return found
@@ -139,7 +173,16 @@ class Explainer:
         encoder, pixels = self._differentiable(), np.stack([one.pixels for one in seen])
         if method == _ROLLOUT:
             return rollout_maps(encoder, pixels)
-        return backprop_maps(encoder, pixels, objectives, method=method, layer=self.options.layer)
+        kept = [one.encoded.features for one in seen]
+        features = np.stack([f for f in kept if f is not None]) if self.keeps_features else None
+        return backprop_maps(
+            encoder,
+            pixels,
+            objectives,
+            method=method,
+            layer=self.options.layer,
+            features=features,
+        )
 
     async def _values(self, images: Pixels, objective: Objective) -> list[float]:
         if objective.output == "logits":
@@ -150,8 +193,5 @@ class Explainer:
 
     def _differentiable(self) -> Differentiable:
         if not isinstance(self.encoder, Differentiable):
-            raise UnsupportedTarget(
-                f"'{self.encoder.info.model}' has no network to differentiate, so its embeddings cannot be "
-                "explained like this."
-            )
+            raise no_network(self.encoder.info.model)
         return self.encoder

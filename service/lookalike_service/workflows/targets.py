@@ -20,10 +20,10 @@ from lookalike_service.errors import (
     UnsupportedText,
     WrongDimension,
 )
-from lookalike_service.explain.network import Differentiable
-from lookalike_service.explain.objectives import Along, Logit, Norm, Objective
+from lookalike_service.explain.network import Differentiable, no_network
+from lookalike_service.explain.objectives import Along, Logit, Norm, Objective, Score
 from lookalike_service.schemas import ClusteringOut, TargetOptions
-from lookalike_service.store.protocol import Store
+from lookalike_service.store.protocol import Store, pinned
 from lookalike_service.workflows import clustering, projection, runs
 from lookalike_service.workflows.seen import Seen
 
@@ -77,6 +77,8 @@ def check_options(target: str, encoder: Encoder, options: TargetOptions) -> None
 
     Raises UnsupportedTarget naming what the encoder can serve, MissingPart and InvalidField naming options.
     """
+    if not (encoder.info.closed_form or isinstance(encoder, Differentiable)):
+        raise no_network(encoder.info.model)
     servable = _servable(encoder)
     if target not in servable:
         raise UnsupportedTarget(
@@ -132,8 +134,14 @@ async def _text(question: Question, seen: Seen) -> Aim:
 async def _class(question: Question, seen: Seen) -> Aim:
     encoder = question.encoder
     if not isinstance(encoder, Differentiable):
-        raise UnsupportedTarget(f"'{encoder.info.model}' has no classes.")
-    logits = (await asyncio.to_thread(encoder.class_logits, seen.pixels[None]))[0]
+        raise no_network(encoder.info.model)
+    linear = encoder.class_weights
+    if linear is None:
+        kept = seen.encoded.features
+        batch = seen.pixels[None], None if kept is None else kept[None]
+        logits = (await asyncio.to_thread(encoder.class_logits, *batch))[0]
+    else:
+        logits = linear[0] @ (seen.encoded.embedding * seen.encoded.norm) + linear[1]
     index = _class_index(question.options.class_, len(logits), encoder.classes)
     if index is None:
         index = int(np.argmax(logits))
@@ -141,7 +149,7 @@ async def _class(question: Question, seen: Seen) -> Aim:
     scores = np.exp(logits - logits.max())
     about = {"class": index, "name": name, "probability": float(scores[index] / scores.sum())}
     caption = f"class {name or index}, logit {logits[index]:.2f}"
-    objective = Logit(index)
+    objective = Logit(index) if linear is None else Score(linear[0][index], float(linear[1][index]))
     return Aim(objective, objective, float(logits[index]), caption, about)
 
 
@@ -178,11 +186,12 @@ def _components(question: Question) -> tuple[NDArray[np.float32], NDArray[np.flo
     """Mean (dim,) and components (k, dim) of a PCA projection, or of a clustering's reduction."""
     options, store, name = question.options, question.store, str(question.options.collection)
     if options.projection is not None:
-        projection.get(store, name, options.projection)
+        space = projection.get(store, name, options.projection).space
         kind, run = projection.KIND, options.projection
     else:
-        clustering.get(store, name, str(options.clustering))
+        space = clustering.get(store, name, str(options.clustering)).space
         kind, run = clustering.KIND, str(options.clustering)
+    runs.in_space(store, name, f"{kind} '{run}'", space)
     arrays = store.arrays(kind, runs.key(name, run)) or {}
     if "components" not in arrays:
         raise InvalidField(
@@ -254,10 +263,13 @@ class Clusters:
 
 
 def find_clusters(store: Store, collection: str, name: str) -> Clusters:
-    """A clustering with its centroids. Raises UnknownCollection, UnknownClustering."""
+    """A clustering with its centroids.
+
+    Raises UnknownCollection, UnknownClustering, SpaceMismatch if the collection was migrated since.
+    """
     run = clustering.get(store, collection, name)
+    dim = runs.in_space(store, collection, f"clustering '{name}'", run.space).space.dim
     arrays = store.arrays(clustering.KIND, runs.key(collection, name)) or {}
-    dim = store.collection(collection).space.dim
     return Clusters(run, arrays.get("centroids", np.zeros((0, dim), np.float32)))
 
 
@@ -266,7 +278,7 @@ async def _neighbours(question: Question, seen: Seen) -> Aim:
     count = options.neighbours or _NEIGHBOURS
     hits = await asyncio.to_thread(
         question.store.query,
-        str(options.collection),
+        pinned(str(options.collection), question.encoder.info.space.id),
         seen.encoded.embedding,
         limit=count + 1,
         vectors=True,
