@@ -134,6 +134,16 @@ def test_a_batch_is_a_streams_share_of_the_smallest_that_is_fast_enough(
     assert replace(fast_from_8, streams=streams).pipelined_batch == size
 
 
+@pytest.mark.parametrize(
+    ("name", "of_float32"),
+    [("float32", 0), ("float32-folded", 1), ("bfloat16", 0.5), ("openvino-float32", 2)],
+)
+def test_the_copies_that_a_plan_runs_on_are_counted(name: PlanName, of_float32: float) -> None:
+    network = backbone()
+    weights = sum(weight.numel() * 4 for weight in network.parameters())
+    assert ENGINES[name].copied_bytes(network) == of_float32 * weights
+
+
 def test_what_is_chosen_agrees_with_float32_and_is_reported(tmp_path: Path, pixels: Pixels) -> None:
     tiny = prepared(tmp_path)
     plan = tiny.plan

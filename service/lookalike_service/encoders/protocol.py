@@ -23,7 +23,7 @@ class EncoderInfo:
     `closed_form`: whether the embedding, before normalisation, is the average of `Encoded.features` over
     their positions; only then does the closed form of Grad-CAM hold.
     `grid`: rows and columns of the features; None for an encoder whose features have no place in the image.
-    `memory_bytes`: of its weights while it is loaded.
+    `memory_bytes`: of its weights while it is loaded, with the copies that its plan runs on.
     `decode_shorter`: how long the shorter side of a picture must be for `preprocess` to lose nothing: larger
     files need not be decoded in full. None where every pixel counts.
     `plan`: how its network runs here; None for an encoder without one.

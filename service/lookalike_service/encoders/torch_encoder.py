@@ -110,7 +110,7 @@ class TorchEncoder:
             dtype=self._runner.plan.dtype,
             closed_form=closed_form,
             grid=grid_of(shape, parts.network.prefix),
-            memory_bytes=_bytes(parts.network, parts.text),
+            memory_bytes=_bytes(parts.network, parts.text) + self._runner.plan.copied_bytes,
             decode_shorter=self._preprocessing.decode_shorter
             if isinstance(self._preprocessing, Preprocessing)
             else None,

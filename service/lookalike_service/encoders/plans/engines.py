@@ -87,7 +87,8 @@ class Task:
 class Engine:
     """What a plan's name stands for, and how it is built.
 
-    `automatic`: whether calibration tries it; the others run only when set.
+    `automatic`: whether calibration tries it; the others run only when set. `copies`: of the weights, in
+    `dtype`, that it keeps beside the backbone's own.
     """
 
     kind: Literal["eager", "compiled", "openvino", "cuda graphs"]
@@ -96,6 +97,13 @@ class Engine:
     devices: frozenset[str]
     build: Callable[[Task, Engine], Execute]
     automatic: bool = True
+    copies: int = 1
+
+    def copied_bytes(self, backbone: nn.Module) -> int:
+        """What the copies of a backbone's weights take, at least: engines pad and reorder them."""
+        numbers = sum(weight.numel() for weight in backbone.parameters())
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return self.copies * numbers * dtype.itemsize
 
 
 def available(device: str) -> list[PlanName]:
@@ -200,13 +208,13 @@ def _cuda_graphs(task: Task, engine: Engine) -> Execute:
 _CPU, _CUDA = frozenset({"cpu"}), frozenset({"cuda"})
 
 ENGINES: dict[PlanName, Engine] = {
-    "float32": Engine("eager", "float32", "as given", _CPU | _CUDA, _reference),
+    "float32": Engine("eager", "float32", "as given", _CPU | _CUDA, _reference, copies=0),
     "float32-folded": Engine("eager", "float32", "channels last", _CPU, _optimised),
     "bfloat16": Engine("eager", "bfloat16", "channels last", _CPU | _CUDA, _optimised),
     "float16": Engine("eager", "float16", "channels last", _CUDA, _optimised),
-    "openvino-float32": Engine("openvino", "float32", "engine's own", _CPU, _openvino),
-    "openvino-float16": Engine("openvino", "float16", "engine's own", _CPU, _openvino),
-    "openvino-bfloat16": Engine("openvino", "bfloat16", "engine's own", _CPU, _openvino),
+    "openvino-float32": Engine("openvino", "float32", "engine's own", _CPU, _openvino, copies=2),
+    "openvino-float16": Engine("openvino", "float16", "engine's own", _CPU, _openvino, copies=2),
+    "openvino-bfloat16": Engine("openvino", "bfloat16", "engine's own", _CPU, _openvino, copies=2),
     "float16-graphs": Engine("cuda graphs", "float16", "channels last", _CUDA, _cuda_graphs),
     "bfloat16-compiled": Engine(
         "compiled", "bfloat16", "channels last", _CPU | _CUDA, _compiled, automatic=False

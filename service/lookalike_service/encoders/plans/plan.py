@@ -49,6 +49,8 @@ class Plan:
     agreement: Agreement
     streams: int = 1
     """How many passes run side by side."""
+    copied_bytes: int = 0
+    """Memory, at least, of the copies of the weights that it runs on."""
 
     @property
     def batch_size(self) -> int | None:

@@ -78,7 +78,7 @@ def prepare(
     else:
         decision, chosen = _as_set(calibration, settings.plan)
     execute = calibration.execute(decision.plan)
-    plan = _plan(decision, device, chosen, execute.streams)
+    plan = _plan(decision, task, chosen, execute.streams)
     log.info("plan", network=network, plan=plan.name, chosen=chosen, agreement=plan.agreement)
     return Runner(plan, execute)
 
@@ -140,16 +140,17 @@ def _still_good(calibration: Calibration, stored: Decision) -> Decision | None:
     return replace(stored, agreement=agreement)
 
 
-def _plan(decision: Decision, device: str, chosen: Chosen, streams: int) -> Plan:
+def _plan(decision: Decision, task: Task, chosen: Chosen, streams: int) -> Plan:
     engine = ENGINES[decision.plan]
     return Plan(
         name=decision.plan,
         engine=engine.kind,
-        device=device,
+        device=task.device,
         dtype=engine.dtype,
         layout=engine.layout,
         chosen=chosen,
         images_per_second=decision.images_per_second,
         agreement=decision.agreement,
         streams=streams,
+        copied_bytes=engine.copied_bytes(task.backbone),
     )
