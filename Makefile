@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PACKAGES := clients/typescript/node_modules/.ready
 
-.PHONY: demo test check bench serve clean
+.PHONY: demo test test-ts typescript check bench serve clean
 
 ## demo: similar images, a heat map, clusters and a 2-D map of real pictures, into demo/ (IMAGES=folder for yours)
 demo: $(READY)
@@ -13,6 +14,15 @@ demo: $(READY)
 ## test: the default tests: no network, no GPU, no Docker
 test: $(READY)
 	$(BIN)/python -m pytest
+
+## test-ts: the TypeScript client's tests, against a service started for them (needs Node 20 or newer)
+test-ts: $(READY) $(PACKAGES)
+	$(BIN)/python -m pytest tests/contract/test_typescript_sources.py tests/e2e/test_typescript.py
+
+## typescript: make the client's types and errors anew from the service
+typescript: $(READY) $(PACKAGES)
+	$(BIN)/python clients/typescript/generate.py
+	npm --prefix clients/typescript run generate
 
 ## check: formatting, lint, types, and the direction of imports
 check: $(READY)
@@ -30,10 +40,14 @@ serve: $(READY)
 	$(BIN)/lookalike serve
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo clients/typescript/node_modules
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(PACKAGES): clients/typescript/package.json
+	npm --prefix clients/typescript install --no-audit --no-fund
 	touch $@

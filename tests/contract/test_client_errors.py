@@ -57,7 +57,13 @@ MIRRORED: list[tuple[type, type[BaseModel]]] = [
     (results.IndexedImage, schemas.ImageOut),
     (results.ImagePage, schemas.ImagePage),
     (results.Hit, schemas.Hit),
+    (results.CalibrationState, schemas.CalibrationState),
     (results.SearchResult, schemas.SearchResponse),
+    (results.SearchBatchItem, schemas.SearchBatchItem),
+    (results.SearchBatch, schemas.SearchBatchResponse),
+    (results.FacetValue, schemas.FacetValue),
+    (results.Facets, schemas.Facets),
+    (results.Calibration, schemas.CalibrationOut),
     (results.Progress, schemas.Progress),
     (results.JobStatus, schemas.Job),
     (results.Cluster, schemas.ClusterOut),
@@ -69,6 +75,10 @@ MIRRORED: list[tuple[type, type[BaseModel]]] = [
     (results.TrainingEpoch, schemas.TrainingEpoch),
     (results.UnusedImage, schemas.UnusedImage),
     (results.Training, schemas.Training),
+    (results.SpaceState, schemas.SpaceState),
+    (results.ThumbnailAgreement, schemas.ThumbnailAgreement),
+    (results.MigrationReport, schemas.MigrationReport),
+    (results.Migration, schemas.Migration),
 ]
 
 

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from lookalike import AsyncLookalike, ImageInput, Lookalike
+from lookalike import AsyncLookalike, FieldType, ImageInput, Lookalike
 from lookalike import errors as sdk
 from tests.fakes.service import fake_server
 from tests.pictures import broken, jpeg, scene
@@ -73,6 +73,32 @@ def test_a_collection_is_filled_searched_edited_and_emptied(client: Lookalike) -
     client.delete_collection("life")
 
 
+def test_every_way_to_search_is_carried_out(client: Lookalike) -> None:
+    indexes: dict[str, FieldType] = {"metadata.n": "integer"}
+    collection = client.create_collection("ways", indexes=indexes)
+    images = [jpeg(width=300, height=200, seed=i) for i in range(51)]
+    names = [f"a/{i}" for i in range(51)]
+    collection.add(images, ids=names, metadata=[{"n": i % 3} for i in range(51)])
+    examples = collection.search(positive=["a/1", "a/2"], negative=["a/3"], limit=51)
+    assert {hit.id for hit in examples} == {*names} - {"a/1", "a/2", "a/3"}
+    assert len(collection.search(positive=["a/1"], strategy="best_score", exact=True)) == 10
+    assert {hit.group for hit in collection.search(id="a/1", group_by="metadata.n")} == {0, 1, 2}
+    assert len(collection.search(images[4], diversity=0.3, region=(0, 0, 200, 150))) == 10
+    part = collection.search(id="a/1", region=(50, 50, 200, 100))
+    assert part.made_from == "thumbnail"
+    first, second = collection.search_batch([{"id": "a/1", "limit": 2}, {"id": "gone"}])
+    assert first.hits == collection.search(id="a/1", limit=2).hits
+    assert second.error is not None
+    assert [(one.value, one.count) for one in collection.facets("metadata.n")] == [
+        (0, 17),
+        (1, 17),
+        (2, 17),
+    ]
+    collection.calibrate().wait(timeout=120)
+    assert collection.calibration().points == 51
+    assert all(hit.verdict is not None for hit in collection.search(id="a/1"))
+
+
 def test_a_clustering_is_waited_for_and_read(client: Lookalike) -> None:
     collection = client.create_collection("grouped")
     collection.add([jpeg(seed=i) for i in range(12)])
@@ -87,6 +113,27 @@ def test_a_clustering_is_waited_for_and_read(client: Lookalike) -> None:
     assert all("kmeans" in hit.clusters for hit in collection.search(jpeg(seed=1)))
     collection.delete_clustering("kmeans")
     assert not list(collection.clusterings())
+
+
+def test_k_is_chosen_and_a_clustering_compared_with_a_field(client: Lookalike) -> None:
+    collection = client.create_collection("chosen")
+    kinds = [{"kind": "even" if i % 2 == 0 else "odd"} for i in range(12)]
+    collection.add([jpeg(seed=i) for i in range(12)], metadata=kinds)
+    job = collection.cluster("kmeans", {"k": [2, 4]}, criterion="davies_bouldin", stability=2)
+    job.wait(timeout=120)
+    run = collection.clustering("kmeans")
+    assert run.sweep is not None
+    assert run.sweep.k == len(run.clusters)
+    assert [candidate.k for candidate in run.sweep.candidates] == [2, 3, 4]
+    assert all(found.stability is not None and found.exemplars for found in run.clusters)
+    assert collection.clustering_plot("kmeans").startswith(b"\x89PNG")
+    found = collection.agreement("kmeans", "metadata.kind", value="odd", precision_weight=0.3)
+    assert found.values == ["even", "odd"]
+    assert sum(map(sum, found.confusion)) == found.points == 12
+    assert found.holding is not None
+    assert 0 < found.holding.quality <= 1
+    with pytest.raises(sdk.InvalidField):
+        collection.agreement("kmeans", "metadata.nothing")
 
 
 def test_explanations_of_every_kind_are_read(client: Lookalike) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike import AsyncLookalike, Lookalike, errors
+from lookalike import AsyncLookalike, Lookalike, Region, errors
 from lookalike.client import Collection
 from lookalike.collection_calls import image as image_call
 from tests.fakes.wire import PNG, WireService, parts, problem
@@ -144,6 +144,16 @@ def test_a_cluster_card_is_read_or_drawn(photos: Collection, service: WireServic
 def test_models_and_info_are_typed(client: Lookalike) -> None:
     assert client.models()[0].input_size == [224, 224]
     assert client.info().store == "embedded"
+
+
+def test_jobs_are_listed_for_all_or_for_one_collection(
+    client: Lookalike, photos: Collection, service: WireService
+) -> None:
+    photos.cluster("kmeans")
+    assert [job.kind for job in client.jobs()] == ["clustering"]
+    assert not service.requests[-1].url.params
+    client.jobs("photos", limit=3)
+    assert dict(service.requests[-1].url.params) == {"collection": "photos", "limit": "3"}
 
 
 def test_a_service_that_is_not_ready_is_said_at_once() -> None:
@@ -280,6 +290,103 @@ def test_a_search_takes_exactly_one_query(photos: Collection) -> None:
     for query in ({}, {"image": b"x", "id": "a"}):
         with pytest.raises(errors.InvalidInput, match="exactly one"):
             photos.search(**query)  # type: ignore[arg-type]  # keywords of several types
+
+
+def test_the_ways_to_search_are_sent_as_they_are_given(
+    photos: Collection, service: WireService
+) -> None:
+    photos.search(
+        positive=["a", (0.6, 0.8)],
+        negative=["b"],
+        strategy="best_score",
+        group_by="metadata.patient",
+        group_size=2,
+        exact=True,
+    )
+    body = {"positive": ["a", [0.6, 0.8]], "negative": ["b"], "strategy": "best_score"}
+    choice = {"group_by": "metadata.patient", "group_size": 2, "exact": True}
+    assert json.loads(service.requests[-1].content) == body | choice | {"limit": 10, "offset": 0}
+    photos.search(id="a", diversity=0.5, ef=200)
+    sent = json.loads(service.requests[-1].content)
+    assert (sent["diversity"], sent["ef"]) == (0.5, 200)
+    assert "exact" not in sent
+
+
+def test_a_region_is_sent_in_the_query_with_an_image_and_in_the_body_without(
+    photos: Collection, service: WireService
+) -> None:
+    photos.search(b"query", region=(10, 20, 30, 40))
+    assert service.requests[-1].url.params["region"] == "10.0,20.0,30.0,40.0"
+    found = photos.search(id="a", region=Region(10, 20, 30, 40))
+    region = {"left": 10, "top": 20, "width": 30, "height": 40}
+    assert json.loads(service.requests[-1].content)["region"] == region
+    assert found.made_from == "thumbnail"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"image": b"x", "negative": ["a"]},
+        {"positive": "a"},
+        {"id": "a", "region": (1, 2, 3)},
+    ],
+)
+def test_a_search_that_cannot_be_meant_is_not_sent(
+    photos: Collection, service: WireService, query: dict[str, object]
+) -> None:
+    sent = len(service.requests)
+    with pytest.raises(errors.InvalidInput):
+        photos.search(**query)  # type: ignore[arg-type]  # keywords of several types
+    assert len(service.requests) == sent
+
+
+def test_a_batch_of_searches_is_answered_in_order_with_the_error_of_the_wrong_one(
+    photos: Collection, service: WireService
+) -> None:
+    photos.add([b"one", b"two"], ids=["a", "b"])
+    found = photos.search_batch([{"id": "a", "limit": 1}, {"id": "gone"}, {"vector": (0.6, 0.8)}])
+    searches = json.loads(service.requests[-1].content)["searches"]
+    assert searches[0] == {"id": "a", "limit": 1, "offset": 0}
+    assert searches[2]["vector"] == [0.6, 0.8]
+    assert [item.hits and len(item.hits) for item in found] == [1, None, 2]
+    assert found[1].error is not None
+    assert found[1].error.code == "unknown_image"
+
+
+@pytest.mark.parametrize(
+    ("search", "told"),
+    [
+        ({"image": b"x"}, "Search 1: an image"),
+        ({"hue": 1}, "Search 1: .*hue"),
+        ({}, "Search 1: .*one of"),
+    ],
+)
+def test_a_search_that_a_batch_cannot_hold_is_named(
+    photos: Collection, search: dict[str, object], told: str
+) -> None:
+    with pytest.raises(errors.InvalidInput, match=told):
+        photos.search_batch([{"id": "a"}, search])
+
+
+def test_facets_are_read_like_a_list(photos: Collection, service: WireService) -> None:
+    found = photos.facets("metadata.label", filter={"must": []}, limit=5)
+    assert [(one.value, one.count) for one in found] == [("a", 2), ("b", 1)]
+    params = dict(service.requests[-1].url.params)
+    assert params == {"field": "metadata.label", "filter": '{"must": []}', "limit": "5"}
+
+
+def test_a_calibration_is_waited_for_and_then_told_with_the_hits(photos: Collection) -> None:
+    photos.add([b"one", b"two"], ids=["a", "b"])
+    assert photos.search(id="a").calibration is None
+    assert photos.search(id="a")[0].verdict is None
+    with pytest.raises(errors.UnknownCalibration):
+        photos.calibration()
+    assert photos.calibrate().wait(timeout=60).kind == "calibration"
+    assert photos.calibration().similar == 0.675
+    found = photos.search(id="a")
+    assert found.calibration is not None
+    assert found.calibration.stale
+    assert (found[0].verdict, found[0].chance) == ("similar", 0.001)
 
 
 # -- clusterings and projections

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from lookalike.errors import InvalidInput
-from lookalike.images import read_image, read_images
+from lookalike import downloads
+from lookalike.errors import DownloadFailed, InvalidInput
+from lookalike.images import ImageFile, read_image, read_images
 from tests.pictures import jpeg, scene
 
 
@@ -97,11 +102,68 @@ def test_an_array_without_pillow_says_what_to_install(monkeypatch: pytest.Monkey
         read_image(scene())
 
 
+@pytest.fixture(scope="module")
+def web() -> Iterator[str]:
+    """A web server with a picture at /a.jpg, to which /moved leads; it refuses to know who asks."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = {"/a.jpg": 200, "/moved": 302, "/cut.jpg": 200}
+            self.send_response(
+                400 if "authorization" in self.headers else known.get(self.path, 404)
+            )
+            self.send_header("Location", "/a.jpg")
+            self.send_header("Content-Length", str(len(jpeg()) + (self.path == "/cut.jpg")))
+            self.end_headers()
+            self.wfile.write(jpeg())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("path", ["/a.jpg", "/moved"])
+def test_a_url_is_fetched_without_the_services_key_and_named(
+    web: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_API_KEY", "secret")
+    for url in (web + path, web.replace("http", "HTTP") + path):
+        assert read_image(url) == ImageFile(jpeg(), url)
+
+
 @pytest.mark.parametrize(
-    "url", ["https://host/a.jpg", "HTTP://host", "s3://b/k", "data:image/png,"]
+    ("path", "said"), [("/gone.jpg", "404 Not Found"), ("/cut.jpg", "fetched")]
 )
-def test_a_url_is_refused_and_not_fetched(url: str) -> None:
-    with pytest.raises(InvalidInput, match="download it first"):
+def test_a_url_that_cannot_be_fetched_is_said_with_its_reason(
+    web: str, path: str, said: str
+) -> None:
+    with pytest.raises(DownloadFailed, match=said):
+        read_image(web + path)
+
+
+def test_a_download_ends_at_its_limit(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_MAX_BYTES", 100)
+    with pytest.raises(DownloadFailed, match="more than 100 bytes"):
+        read_image(f"{web}/a.jpg")
+
+
+def test_a_data_url_holds_its_bytes() -> None:
+    text = base64.b64encode(jpeg()).decode()
+    assert read_image(f"data:image/jpeg;base64,{text}") == ImageFile(jpeg())
+    assert read_image("DATA:image/svg+xml,%3Csvg/%3E") == ImageFile(b"<svg/>")
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://b/k", "file:///etc/passwd", "http://", "data:image/png", "data:;base64,?"]
+)
+def test_a_url_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput):
         read_image(url)
 
 

@@ -16,6 +16,7 @@ from lookalike.errors import LookalikeError
 from lookalike.explaining import TargetOptions
 from lookalike.images import ImageInput
 from lookalike.results import (
+    Agreement,
     Calibration,
     CalibrationState,
     Cluster,
@@ -32,7 +33,9 @@ from lookalike.results import (
     FieldType,
     Hit,
     HitExplanation,
+    Holding,
     ImagePage,
+    Independence,
     IndexedImage,
     IndexItem,
     IndexResult,
@@ -41,6 +44,7 @@ from lookalike.results import (
     JobState,
     JobStatus,
     Map,
+    MatchedValue,
     Migration,
     MigrationReport,
     Model,
@@ -55,6 +59,8 @@ from lookalike.results import (
     SearchBatchItem,
     SearchResult,
     SpaceState,
+    Sweep,
+    SweepCandidate,
     ThumbnailAgreement,
     Training,
     TrainingEpoch,
@@ -62,6 +68,7 @@ from lookalike.results import (
 )
 
 __all__ = [
+    "Agreement",
     "AsyncCollection",
     "AsyncJob",
     "AsyncLookalike",
@@ -82,8 +89,10 @@ __all__ = [
     "FieldType",
     "Hit",
     "HitExplanation",
+    "Holding",
     "ImageInput",
     "ImagePage",
+    "Independence",
     "IndexItem",
     "IndexResult",
     "IndexedImage",
@@ -95,6 +104,7 @@ __all__ = [
     "Lookalike",
     "LookalikeError",
     "Map",
+    "MatchedValue",
     "Migration",
     "MigrationReport",
     "Model",
@@ -109,6 +119,8 @@ __all__ = [
     "SearchBatchItem",
     "SearchResult",
     "SpaceState",
+    "Sweep",
+    "SweepCandidate",
     "TargetOptions",
     "ThumbnailAgreement",
     "Training",

@@ -8,7 +8,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from lookalike import collection_calls, migration_calls, search_calls, service_calls
+from lookalike import (
+    analysis_calls,
+    collection_calls,
+    migration_calls,
+    search_calls,
+    service_calls,
+    training_calls,
+)
 from lookalike.binding import looks_like, not_finished, outcome, poll_delays
 from lookalike.call import Call
 from lookalike.results import FieldType, IndexedImage, JobStatus
@@ -153,24 +160,26 @@ class AsyncCollection:
     facets = _sends_for_collection(search_calls.facets)
     calibrate = _starts_job(search_calls.calibrate)
     calibration = _sends_for_collection(search_calls.calibration)
-    cluster = _starts_job(collection_calls.cluster)
-    clusterings = _sends_for_collection(collection_calls.clusterings)
-    clustering = _sends_for_collection(collection_calls.clustering)
-    cluster_card = _sends_for_collection(collection_calls.cluster_card)
-    cluster_card_image = _sends_for_collection(collection_calls.cluster_card_image)
-    delete_clustering = _sends_for_collection(collection_calls.delete_clustering)
-    project = _starts_job(collection_calls.project)
-    projections = _sends_for_collection(collection_calls.projections)
-    projection = _sends_for_collection(collection_calls.projection)
-    projection_image = _sends_for_collection(collection_calls.projection_image)
-    delete_projection = _sends_for_collection(collection_calls.delete_projection)
-    place = _sends_for_collection(collection_calls.place)
-    train_autoencoder = _starts_job(collection_calls.train_autoencoder)
-    train_head = _starts_job(collection_calls.train_head)
-    trainings = _sends_for_collection(collection_calls.trainings)
-    training = _sends_for_collection(collection_calls.training)
-    training_image = _sends_for_collection(collection_calls.training_image)
-    delete_training = _sends_for_collection(collection_calls.delete_training)
+    cluster = _starts_job(analysis_calls.cluster)
+    clusterings = _sends_for_collection(analysis_calls.clusterings)
+    clustering = _sends_for_collection(analysis_calls.clustering)
+    clustering_plot = _sends_for_collection(analysis_calls.clustering_plot)
+    agreement = _sends_for_collection(analysis_calls.agreement)
+    cluster_card = _sends_for_collection(analysis_calls.cluster_card)
+    cluster_card_image = _sends_for_collection(analysis_calls.cluster_card_image)
+    delete_clustering = _sends_for_collection(analysis_calls.delete_clustering)
+    project = _starts_job(analysis_calls.project)
+    projections = _sends_for_collection(analysis_calls.projections)
+    projection = _sends_for_collection(analysis_calls.projection)
+    projection_image = _sends_for_collection(analysis_calls.projection_image)
+    delete_projection = _sends_for_collection(analysis_calls.delete_projection)
+    place = _sends_for_collection(analysis_calls.place)
+    train_autoencoder = _starts_job(training_calls.train_autoencoder)
+    train_head = _starts_job(training_calls.train_head)
+    trainings = _sends_for_collection(training_calls.trainings)
+    training = _sends_for_collection(training_calls.training)
+    training_image = _sends_for_collection(training_calls.training_image)
+    delete_training = _sends_for_collection(training_calls.delete_training)
     migrate = _starts_job(migration_calls.migrate)
     migration = _sends_for_collection(migration_calls.migration)
     cut_over = _sends_for_collection(migration_calls.cut_over)

@@ -1,4 +1,4 @@
-"""The only module that imports httpx, which takes longer than all else: loaded with the first client."""
+"""Connections to the service; httpx takes longer to import than all else, so only the first client does."""
 
 from __future__ import annotations
 

@@ -48,6 +48,7 @@ LookalikeError
 │   └── EncoderFailed         500 encoder_failed
 └── ClientError                   client_error           on this side; no HTTP status
     ├── InvalidInput              invalid_input          an argument cannot be sent (also a ValueError)
+    ├── DownloadFailed            download_failed        an image could not be fetched from its URL
     ├── ConnectionFailed          connection_failed      nothing answers at the URL
     ├── TimedOut                  timed_out              no answer in time
     ├── UnexpectedAnswer          unexpected_answer      an answer that is not the service's
@@ -388,6 +389,12 @@ class InvalidInput(ClientError, ValueError):
     """An argument cannot be sent: the message says what is taken."""
 
     code = "invalid_input"
+
+
+class DownloadFailed(ClientError):
+    """An image could not be fetched from its URL."""
+
+    code = "download_failed"
 
 
 class ConnectionFailed(ClientError):

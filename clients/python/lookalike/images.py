@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol, TypeAlias
 
 from lookalike.errors import InvalidInput
 
-_URL = re.compile(r"^([a-z][a-z0-9+.-]*://|data:)", re.IGNORECASE)
+_SCHEME = re.compile(r"data(?=:)|[a-z][a-z0-9+.-]*(?=://)", re.IGNORECASE)
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 _RGB_MODES = {"CMYK", "HSV", "RGBX", "YCbCr"}
 
@@ -50,19 +50,22 @@ class PixelArray(Protocol):
 ImageInput: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | PillowImage | PixelArray
 )
-"""A path, encoded bytes, a binary file object, a Pillow image, or a uint8 array."""
+"""A path, a URL (http, https or data), encoded bytes, a binary file object, a Pillow image, or a uint8 array.
+
+A URL is a string, and is fetched from here: check strings that come from strangers, as paths too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """Bytes to send, and the path they were read from, if any."""
+    """Bytes to send, and the path or address they were read from, if any."""
 
     data: bytes
     source: str | None = None
 
 
 def read_images(images: ImageInput | Iterable[ImageInput]) -> list[ImageFile]:
-    """One image or several, read and encoded. Raises InvalidInput, or OSError for a file."""
+    """One image or several, read and encoded. Raises InvalidInput, DownloadFailed, or OSError for a file."""
     if _is_one(images):
         return [read_image(images)]
     if not isinstance(images, Iterable):
@@ -74,11 +77,9 @@ def read_images(images: ImageInput | Iterable[ImageInput]) -> list[ImageFile]:
 
 
 def read_image(image: Any) -> ImageFile:
-    """One image, read and encoded. Raises InvalidInput, or OSError for a file."""
-    if isinstance(image, str) and _URL.match(image):
-        raise InvalidInput(
-            f"{image[:80]!r} is a URL; download it first and give its bytes: URLs are not fetched."
-        )
+    """One image, read and encoded. Raises InvalidInput, DownloadFailed, or OSError for a file."""
+    if isinstance(image, str) and (scheme := _SCHEME.match(image)):
+        return _read_url(image, scheme[0].lower())
     if isinstance(image, (str, os.PathLike)):
         path = Path(image)
         return ImageFile(path.read_bytes(), str(path))
@@ -93,6 +94,19 @@ def read_image(image: Any) -> ImageFile:
     raise _unknown(image)
 
 
+def _read_url(url: str, scheme: str) -> ImageFile:
+    from lookalike import downloads  # noqa: PLC0415 - it imports httpx, which is slow
+
+    if scheme == "data":
+        return ImageFile(downloads.data_url(url))
+    if scheme in {"http", "https"}:
+        return ImageFile(downloads.download(url), url)
+    raise InvalidInput(
+        f"{url[:80]!r} is a URL of a kind that is not fetched (http, https and data are); "
+        "give its bytes."
+    )
+
+
 def _is_one(images: Any) -> bool:
     encoded = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
     return encoded or any(hasattr(images, name) for name in ("save", "dtype", "read"))
@@ -100,7 +114,7 @@ def _is_one(images: Any) -> bool:
 
 def _unknown(image: Any) -> InvalidInput:
     return InvalidInput(
-        f"Not an image: {type(image).__name__}. Give a path, bytes, a binary file object, "
+        f"Not an image: {type(image).__name__}. Give a path, a URL, bytes, a binary file object, "
         "a Pillow image, or a uint8 array of shape (height, width) or (height, width, 3)."
     )
 

@@ -132,9 +132,12 @@ def explain(
 # -- jobs
 
 
-def jobs() -> Call[list[results.JobStatus]]:
-    """All jobs, newest first."""
-    return Call("GET", "/v1/jobs", records(results.JobStatus, "jobs"))
+def jobs(
+    collection: str | None = None, *, limit: int | None = None
+) -> Call[list[results.JobStatus]]:
+    """All jobs, or those of a collection, newest first; at most `limit`, by default 100."""
+    query = present(collection=collection, limit=limit)
+    return Call("GET", "/v1/jobs", records(results.JobStatus, "jobs"), query)
 
 
 def job(id: str) -> Call[results.JobStatus]:

@@ -1,0 +1,167 @@
+"""Clusterings and projections of one collection, described once for both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from lookalike import results
+from lookalike.call import Call, content, nothing, record, records
+from lookalike.fields import Filter, collection_path, present
+from lookalike.images import ImageInput, read_images
+
+
+def cluster(
+    collection: str,
+    algorithm: str = "kmeans",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    reduction: str | None = None,
+    criterion: str | None = None,
+    stability: int | None = None,
+    filter: Filter | None = None,
+    seed: int = 0,
+) -> Call[results.JobStatus]:
+    """Start a clustering; `name` defaults to the algorithm and replaces an older run of that name.
+
+    `reduction`, such as "pca:50", comes first. `parameters["k"]` may be a range such as [2, 20], from which one
+    is chosen by `criterion`: silhouette (default), elbow, calinski_harabasz, davies_bouldin or gap. `stability`:
+    measure the clusters' stability with so many bootstrap samples. Raises UnknownCollection, InvalidParameters.
+    """
+    options = present(
+        name=name, reduction=reduction, criterion=criterion, stability=stability, filter=filter
+    )
+    return Call(
+        "POST",
+        collection_path(collection, "clusterings"),
+        record(results.JobStatus),
+        json={"algorithm": algorithm, "parameters": dict(parameters or {}), "seed": seed} | options,
+        repeat="unless_received",
+    )
+
+
+def clusterings(collection: str) -> Call[list[results.Clustering]]:
+    """All clusterings of the collection. Raises UnknownCollection."""
+    path = collection_path(collection, "clusterings")
+    return Call("GET", path, records(results.Clustering, "clusterings"))
+
+
+def clustering(collection: str, name: str) -> Call[results.Clustering]:
+    """One clustering with its sizes, medoids and diagnostics. Raises UnknownClustering."""
+    return Call("GET", collection_path(collection, "clusterings", name), record(results.Clustering))
+
+
+def clustering_plot(collection: str, name: str) -> Call[bytes]:
+    """What spoke for each k, as PNG. Raises UnknownClustering, InvalidParameters if k was not a range."""
+    return Call(
+        "GET", collection_path(collection, "clusterings", name), content, accept="image/png"
+    )
+
+
+def agreement(
+    collection: str,
+    name: str,
+    field: str,
+    *,
+    value: str | None = None,
+    precision_weight: float | None = None,
+) -> Call[results.Agreement]:
+    """A clustering against a metadata field, such as "metadata.label".
+
+    With `value` also the clusters that hold it, judged by precision_weight * precision + the rest * recall.
+    Raises UnknownClustering, InvalidField, InvalidParameters.
+    """
+    path = collection_path(collection, "clusterings", name, "agreement")
+    query = present(field=field, value=value, precision_weight=precision_weight)
+    return Call("GET", path, record(results.Agreement), query)
+
+
+def cluster_card(
+    collection: str, name: str, label: int, *, exemplars: int = 6
+) -> Call[results.ClusterCard]:
+    """A cluster's medoid, spread and typical members with maps. Raises UnknownCluster, UnknownClustering."""
+    path = collection_path(collection, "clusterings", name, "clusters", str(label))
+    return Call("GET", path, record(results.ClusterCard), present(exemplars=exemplars))
+
+
+def cluster_card_image(
+    collection: str, name: str, label: int, *, exemplars: int = 6
+) -> Call[bytes]:
+    """The card as PNG, drawn from thumbnails. Raises UnknownCluster, UnknownClustering."""
+    path = collection_path(collection, "clusterings", name, "clusters", str(label))
+    return Call("GET", path, content, present(exemplars=exemplars), accept="image/png")
+
+
+def delete_clustering(collection: str, name: str) -> Call[None]:
+    """Delete a clustering and its labels. Raises UnknownClustering."""
+    path = collection_path(collection, "clusterings", name)
+    return Call("DELETE", path, nothing, repeat="unless_received")
+
+
+# -- projections
+
+
+def project(
+    collection: str,
+    method: str = "umap",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    dimensions: Literal[2, 3] = 2,
+    filter: Filter | None = None,
+    seed: int = 0,
+) -> Call[results.JobStatus]:
+    """Start a projection; `name` defaults to the method and replaces an older run of that name.
+
+    Raises UnknownCollection, InvalidParameters.
+    """
+    body = {"method": method, "dimensions": dimensions, "parameters": dict(parameters or {})}
+    return Call(
+        "POST",
+        collection_path(collection, "projections"),
+        record(results.JobStatus),
+        json=body | {"seed": seed} | present(name=name, filter=filter),
+        repeat="unless_received",
+    )
+
+
+def projections(collection: str) -> Call[list[results.Projection]]:
+    """All projections of the collection, without their points. Raises UnknownCollection."""
+    path = collection_path(collection, "projections")
+    return Call("GET", path, records(results.Projection, "projections"))
+
+
+def projection(collection: str, name: str) -> Call[results.ProjectionPoints]:
+    """One projection with its points. Raises UnknownProjection."""
+    return Call(
+        "GET", collection_path(collection, "projections", name), record(results.ProjectionPoints)
+    )
+
+
+def projection_image(collection: str, name: str, *, color: str | None = None) -> Call[bytes]:
+    """The map as PNG, coloured by `clusters.<name>` or `metadata.<field>`. Raises UnknownProjection."""
+    path = collection_path(collection, "projections", name)
+    return Call("GET", path, content, present(color=color), accept="image/png")
+
+
+def delete_projection(collection: str, name: str) -> Call[None]:
+    """Delete a projection. Raises UnknownProjection."""
+    path = collection_path(collection, "projections", name)
+    return Call("DELETE", path, nothing, repeat="unless_received")
+
+
+def place(
+    collection: str, name: str, images: ImageInput | Iterable[ImageInput]
+) -> Call[results.Placements]:
+    """Where new images fall on a projection, in order; they are not indexed.
+
+    An image that cannot be used has `error` in its item. Raises InvalidInput, UnknownProjection.
+    """
+    return Call(
+        "POST",
+        collection_path(collection, "projections", name, "transform"),
+        record(results.Placements),
+        files=[("images", file) for file in read_images(images)],
+        only_failed=lambda error: results.Placements([results.Placement(0, error=error)]),
+    )

@@ -1,0 +1,76 @@
+// What calls take and return, named; all of it comes from the OpenAPI document.
+
+import type { ImageInput } from "./images.js";
+import type { components, paths } from "./schema.js";
+
+type Schemas = components["schemas"];
+
+/** Qdrant's filter JSON over `metadata.*` and `clusters.*`. */
+export type Filter = Record<string, unknown>;
+
+export type Calibration = Schemas["CalibrationOut"];
+export type ClusterCard = Schemas["ClusterCard"];
+export type Clustering = Schemas["ClusteringOut"];
+export type ClusteringRequest = Schemas["ClusteringRequest"];
+export type CollectionInfo = Schemas["CollectionOut"];
+export type CollectionRequest = Schemas["CollectionRequest"];
+export type DeleteRequest = Schemas["DeleteRequest"];
+export type Embeddings = Schemas["EmbedResponse"];
+export type Explanation = Schemas["ExplainResponse"];
+export type Facets = Schemas["Facets"];
+export type Hit = Schemas["Hit"];
+export type HitExplanation = Schemas["HitExplanation"];
+export type ImagePage = Schemas["ImagePage"];
+export type IndexedImage = Schemas["ImageOut"];
+export type IndexResult = Schemas["IndexResponse"];
+export type Info = Schemas["Info"];
+export type ItemError = Schemas["ItemError"];
+export type JobStatus = Schemas["Job"];
+export type Map = Schemas["Map"];
+export type Migration = Schemas["Migration"];
+export type MigrationRequest = Schemas["MigrationRequest"];
+export type Model = Schemas["Model"];
+export type Placements = Schemas["TransformResponse"];
+export type Projection = Schemas["ProjectionOut"];
+export type ProjectionPoints = Schemas["ProjectionPoints"];
+export type ProjectionRequest = Schemas["ProjectionRequest"];
+export type Readiness = Schemas["Readiness"];
+export type Region = Schemas["Region"];
+export type SearchBatch = Schemas["SearchBatchResponse"];
+export type SearchRequest = Schemas["SearchRequest"];
+export type SearchResult = Schemas["SearchResponse"];
+export type Training = Schemas["Training"];
+export type TrainingRequest = Schemas["AutoencoderRequest"] | Schemas["HeadRequest"];
+
+type Query<Path extends keyof paths, Method extends "get" | "post"> = paths[Path] extends {
+  [method in Method]: { parameters: { query?: infer Found } };
+}
+  ? NonNullable<Found>
+  : never;
+
+/** Which encoder, and which maps with what options. */
+export type EmbedOptions = Query<"/v1/embed", "post">;
+
+/** The target with its options, and what to compare with: an image or an embedding. */
+export type ExplainOptions = Query<"/v1/explain", "post"> & {
+  reference?: ImageInput;
+  vector?: number[];
+};
+
+/** Jobs of one collection, and how many. */
+export type JobsOptions = Query<"/v1/jobs", "get">;
+
+/** A search by an image that is sent, with the options of any search. */
+export type ImageSearch = Omit<
+  SearchRequest,
+  "id" | "vector" | "text" | "positive" | "negative" | "strategy"
+> & { image: ImageInput };
+
+/** Ids and metadata of images, one entry per image. */
+export interface AddOptions {
+  /** Default: the SHA-256 of the bytes. */
+  ids?: string[];
+  metadata?: Record<string, unknown>[];
+  /** Default: the names of files, and the URLs that were fetched. */
+  sources?: (string | null)[];
+}

@@ -1,0 +1,1 @@
+"""Photos with a warning of near duplicates: Flask, with Lookalike beside it."""

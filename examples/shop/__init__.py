@@ -1,0 +1,1 @@
+"""A shop with a box of similar products: FastAPI, with Lookalike beside it."""
