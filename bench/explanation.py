@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pytorch_grad_cam import GradCAM
+from torch import nn
 
 from bench.pictures import jpegs
 from bench.service import service
@@ -59,7 +60,7 @@ def _default_encoder() -> Figures:
         lambda: encoder.encode(pixels),
         lambda: embed_and_explain(likenesses),
         lambda: embed_and_explain(scores),
-        partial(_package, encoder, pixels, queries, "bn2"),
+        partial(_package, encoder, encoder.network, pixels, queries, "bn2"),
     )
     return {
         "closed form: embedding + map / embedding (target <= 1.1)": _ratio(rounds, 1, 0),
@@ -81,13 +82,14 @@ def _attention_pool(folder: Path) -> Figures:
 
 
 def _against_both(name: str, encoder: TorchEncoder, pixels: Pixels, layer: str) -> Figures:
-    """An embedding with its map, against the embedding by the encoder's plan and by the plain network."""
+    """An embedding with its map, against the embedding by the encoder's plan and by the library's network."""
+    own: nn.Module = encoder.network.backbone.get_submodule("visual")
     queries = np.roll(encoder.encode(pixels).embeddings, 1, axis=0)
     aims = [Along(query) for query in queries]
 
     def embed_in_float32() -> None:
         with torch.inference_mode():
-            encoder.network(normalised(encoder, pixels))
+            own(normalised(encoder, pixels))
 
     def embed_and_explain() -> None:
         features = encoder.encode(pixels, features=True).features
@@ -98,7 +100,7 @@ def _against_both(name: str, encoder: TorchEncoder, pixels: Pixels, layer: str) 
         embed_in_float32,
         embed_and_explain,
         lambda: backprop_maps(encoder, pixels, aims),
-        partial(_package, encoder, pixels, queries, layer),
+        partial(_package, encoder, own, pixels, queries, layer),
     )
     plan = encoder.info.plan
     return {
@@ -143,9 +145,13 @@ def _loaded(spec: str) -> tuple[TorchEncoder, Pixels]:
 
 
 def _package(
-    encoder: TorchEncoder, pixels: Pixels, queries: NDArray[np.float32], layer: str
+    encoder: TorchEncoder,
+    model: nn.Module,
+    pixels: Pixels,
+    queries: NDArray[np.float32],
+    layer: str,
 ) -> None:
-    """The same maps by the grad-cam package, which embeds as it goes."""
+    """The same maps by the grad-cam package, which embeds as it goes; `model`: images to embeddings."""
     prefix = encoder.network.prefix
 
     def on_grid(tokens: torch.Tensor) -> torch.Tensor:
@@ -156,7 +162,7 @@ def _package(
         partial(torch.cosine_similarity, torch.from_numpy(query), dim=0) for query in queries
     ]
     with GradCAM(
-        model=encoder.network,
+        model=model,
         target_layers=[find_layer(encoder.network, layer)],
         reshape_transform=on_grid if prefix else None,
     ) as cam:

@@ -16,6 +16,7 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, Layer
 from pytorch_grad_cam.utils.image import scale_cam_image
 
 from lookalike_service.encoders.registry import load_encoder
+from lookalike_service.encoders.single_query import MeanQueryPool
 from lookalike_service.encoders.torch_encoder import TorchEncoder
 from lookalike_service.explain.backprop import backprop_maps, normalised
 from lookalike_service.explain.gradcam import closed_form_map
@@ -91,9 +92,14 @@ class Head(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         features = self.network.backbone(images)
-        head = self.network.pool if self.output == "embedding" else self.network.classifier
+        head = own_pool(self.network) if self.output == "embedding" else self.network.classifier
         result: torch.Tensor = head(features) * self.scale
         return result
+
+
+def own_pool(network: Any) -> Any:
+    """The library's, also where ours computes the same with less work."""
+    return network.pool.pool if isinstance(network.pool, MeanQueryPool) else network.pool
 
 
 def package_maps(

@@ -1,15 +1,9 @@
 """The last block of a vision transformer, computed for its class token alone.
 
 Where the class token alone is pooled, all that the last block makes of the other tokens is thrown away. They
-matter there as keys and values only, and those need not be computed token by token. For one head's query q,
-keys W_k a_t + b_k and values W_v a_t + b_v of normed tokens a_t:
-
-- the scores q·(W_k a_t + b_k) are (W_kᵀ q)·a_t and a number that is the same for all t, which softmax drops;
-- the output Σ p_t (W_v a_t + b_v), its weights p_t adding up to 1, is W_v (Σ p_t a_t) + b_v.
-
-So the block costs little more than one token's share of it, forwards and backwards: maps of the tokens that
-enter it need no other pass of the network. The same reordering serves DeepSeek-V2's attention (2024,
-arXiv:2405.04434, section 2.1).
+matter there as keys and values only, which fold into the class token's query: see `single_query`. So the
+block costs little more than one token's share of it, forwards and backwards: maps of the tokens that enter it
+need no other pass of the network.
 """
 
 from __future__ import annotations
@@ -23,8 +17,10 @@ import structlog
 import torch
 from timm.layers.attention import Attention
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from lookalike_service.encoders.network import Network
+from lookalike_service.encoders.single_query import attend
 
 log = structlog.get_logger(__name__)
 
@@ -108,19 +104,11 @@ class _ClassTokenAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         packed, bias, norm, project = _weights(self.attention)
-        weights = packed.view(3, self.heads, -1, tokens.shape[-1])
-        query = torch.einsum("nk,hdk->nhd", tokens[:, 0], weights[0])
-        shift = None if bias is None else bias.view(3, self.heads, -1)
-        if shift is not None:
-            query = query + shift[0]
-        query = query * query.shape[-1] ** -0.5
-        folded = torch.einsum("nhd,hdk->nhk", query, weights[1])
-        attended = torch.einsum("nhk,ntk->nht", folded, tokens).softmax(dim=-1)
-        mixed = torch.einsum("nht,ntk->nhk", attended, tokens)
-        value = torch.einsum("nhk,hdk->nhd", mixed, weights[2])
-        if shift is not None:
-            value = value + shift[2]
-        projected: Tensor = project(norm(value.flatten(1)))
+        queries, keys, values = packed.chunk(3)
+        shifts = (None, None, None) if bias is None else bias.chunk(3)
+        query = linear(tokens[:, 0], queries, shifts[0])
+        value = attend(query, tokens, keys, values, shifts[2], heads=self.heads)
+        projected: Tensor = project(norm(value))
         return projected[:, None]
 
 

@@ -31,6 +31,7 @@ from lookalike_service.encoders.hub import fetch
 from lookalike_service.encoders.network import Network, probe, up_to_layer
 from lookalike_service.encoders.pooling import make_pool
 from lookalike_service.encoders.preprocessing import Preprocessing
+from lookalike_service.encoders.single_query import with_one_query
 from lookalike_service.encoders.spec import EncoderSpec
 from lookalike_service.encoders.squash import Squash
 from lookalike_service.encoders.torch_encoder import Parts, TextTower
@@ -234,7 +235,7 @@ def _towers(visual: Any) -> tuple[int, tuple[nn.Module, nn.Module]]:
     if isinstance(visual, VisionTransformer):
         return 1, (TransformerFeatures(visual), TransformerHead(visual))
     if isinstance(visual, ModifiedResNet):
-        return 0, (ResNetFeatures(visual), visual.attnpool)
+        return 0, (ResNetFeatures(visual), with_one_query(visual.attnpool))
     if isinstance(visual, TimmModel):
         prefix = int(getattr(visual.trunk, "num_prefix_tokens", 0))
         return prefix, (TrunkFeatures(visual), TrunkHead(visual))
