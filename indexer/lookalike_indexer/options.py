@@ -49,9 +49,11 @@ NameOption = Annotated[
 SeedOption = Annotated[int, typer.Option(help="Seed of the random numbers.")]
 
 
-def connect(url: str | None, api_key: str | None, *, retries: int = 4) -> Lookalike:
+def connect(
+    url: str | None, api_key: str | None, *, retries: int = 4, timeout: float = 60.0
+) -> Lookalike:
     """A client of the service that the options name."""
-    return Lookalike(url, api_key, retries=retries)
+    return Lookalike(url, api_key, retries=retries, timeout=timeout)
 
 
 def read_filter(text: str | None) -> dict[str, Any] | None:

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from sklearn.cluster import DBSCAN, OPTICS, AgglomerativeClustering, KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 
+from lookalike_service.analysis.clustering import hdbscan, lloyd
 from lookalike_service.analysis.clustering.algorithms import (
-    ALGORITHMS,
     cluster,
     find_algorithm,
     resolve_parameters,
 )
 from lookalike_service.analysis.clustering.assign import assigner_arrays, load_assigner
+from lookalike_service.analysis.clustering.catalog import ALGORITHMS, Algorithm
 from lookalike_service.analysis.clustering.fit import Fit
 from lookalike_service.analysis.parameters import Parameter
 from lookalike_service.errors import InvalidParameters
 from tests.clouds import Points, blobs, same_partition, unit
 
-TWO: dict[str, dict[str, Any]] = {"kmeans": {"k": 2}, "hdbscan": {}}
+TWO: dict[str, dict[str, Any]] = {
+    "agglomerative": {"k": 2},
+    "dbscan": {"eps": 0.4},
+    "gaussian_mixture": {"k": 2},
+    "hdbscan": {},
+    "kmeans": {"k": 2},
+    "kmedoids": {"k": 2},
+    "leiden": {"resolution": 0.2},
+    "minibatch_kmeans": {"k": 2},
+    "optics": {"min_samples": 8, "min_cluster_size": 15, "xi": 0.2},
+    "spectral": {"k": 2},
+    "spherical_kmeans": {"k": 2},
+}
 """Parameters that find two blobs; an algorithm without a row here fails."""
 ONE: dict[str, dict[str, Any]] = {
-    "kmeans": {"k": 1},
+    name: {"k": 1} if "k" in parameters else {} for name, parameters in TWO.items()
+} | {
+    "dbscan": {"min_samples": 2},
     "hdbscan": {"min_cluster_size": 2},
+    "optics": {"min_cluster_size": 2, "min_samples": 2},
 }
+"""Parameters that let a single cluster of two points be."""
 CASES = [(name, p) for name, a in ALGORITHMS.items() for p in a.parameters]
 IDS = [f"{name}-{p.name}" for name, p in CASES]
 
@@ -70,7 +91,7 @@ def test_equal_sizes_are_numbered_by_their_first_row(algorithm: str) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_permuted_rows_have_permuted_labels(algorithm: str, seed: int) -> None:
     cloud = blobs(40, 25, 12, width=0.08)
-    parameters = TWO[algorithm] | ({"k": 3} if algorithm == "kmeans" else {})
+    parameters = TWO[algorithm] | ({"k": 3} if "k" in TWO[algorithm] else {})
     order = np.random.default_rng(seed).permutation(len(cloud.points))
     straight = cluster(cloud.points, algorithm, parameters)
     permuted = cluster(cloud.points[order], algorithm, parameters)
@@ -79,7 +100,9 @@ def test_permuted_rows_have_permuted_labels(algorithm: str, seed: int) -> None:
 
 def test_the_same_seed_gives_the_same_labels(algorithm: str) -> None:
     points = unit(np.random.default_rng(3).normal(size=(120, 6)))
-    parameters = TWO[algorithm] | ({"k": 9, "n_init": 1} if algorithm == "kmeans" else {})
+    several = {"k": 9} if "k" in TWO[algorithm] else {}
+    once = {"n_init": 1} if "kmeans" in algorithm else {}
+    parameters = TWO[algorithm] | several | once
     first, second = (cluster(points, algorithm, parameters, seed=7) for _ in range(2))
     np.testing.assert_array_equal(first.labels, second.labels)
     assert first.figures == second.figures
@@ -142,7 +165,7 @@ def test_training_points_are_assigned_as_they_were_clustered(algorithm: str) -> 
     points = unit(
         np.random.default_rng(5).normal(size=(300, 6)) + np.eye(6)[np.arange(300) % 6] * 3
     )
-    parameters = TWO[algorithm] | ({"k": 7} if algorithm == "kmeans" else {})
+    parameters = TWO[algorithm] | ({"k": 7} if "k" in TWO[algorithm] else {})
     fit = cluster(points, algorithm, parameters)
     assigned = fit.assigner.assign(points)
     clustered = fit.labels >= 0
@@ -272,3 +295,163 @@ def test_hdbscan_of_noise_alone_has_no_clusters() -> None:
     fit = cluster(points, "hdbscan", {"min_cluster_size": 15, "min_samples": 15})
     assert fit.labels.tolist() == [-1] * 30
     assert fit.assigner.assign(points).tolist() == [-1] * 30
+
+
+@pytest.mark.parametrize("dim", [8, 50])
+def test_hdbscan_of_many_points_finds_the_same_as_of_few(
+    dim: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = blobs(120, 90, 60, 40, dim=dim, width=0.15)
+    few = cluster(cloud.points, "hdbscan", {})
+    monkeypatch.setattr(hdbscan, "_BRUTE_POINTS", 0)
+    many = cluster(cloud.points, "hdbscan", {})
+    assert few.labels.max() >= 3
+    assert adjusted_rand_score(few.labels, many.labels) > 0.99
+
+
+@pytest.mark.parametrize("name", [name for name, a in ALGORITHMS.items() if a.most_points])
+def test_of_too_many_points_a_sample_is_clustered_and_the_rest_assigned(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewer = replace(ALGORITHMS[name], most_points=60)
+    monkeypatch.setitem(cast("dict[str, Algorithm]", ALGORITHMS), name, fewer)
+    cloud = blobs(60, 90, width=0.02)
+    fit = cluster(
+        cloud.points, name, TWO[name] | ({"min_cluster_size": 10} if name == "optics" else {})
+    )
+    check(fit, cloud.points)
+    assert fit.figures["fitted_points"] == 60
+    clustered = fit.labels >= 0
+    assert clustered.mean() > 0.8
+    assert same_partition(cloud.truth[clustered], fit.labels[clustered])
+    np.testing.assert_array_equal(
+        fit.assigner.assign(cloud.points)[clustered], fit.labels[clustered]
+    )
+
+
+@pytest.mark.parametrize("name", [n for n in TWO if "k" in TWO[n]])
+def test_more_clusters_than_points_that_differ_are_refused(name: str) -> None:
+    points = np.repeat(np.eye(3, dtype=np.float32), 4, axis=0)
+    with pytest.raises(InvalidParameters, match="only 3 of the 12 points differ"):
+        cluster(points, name, {"k": 4})
+
+
+def test_confidence_is_high_inside_and_low_between(algorithm: str) -> None:
+    cloud = blobs(40, 25, width=0.02)
+    fit = cluster(cloud.points, algorithm, TWO[algorithm])
+    labels, inside = fit.assigner.place(cloud.points)
+    assert ((inside >= 0) & (inside <= 1)).all()
+    assert inside[labels >= 0].min() > 0.8
+    centres = np.stack([cloud.points[cloud.truth == blob].mean(axis=0) for blob in (0, 1)])
+    _, between = fit.assigner.place(unit(centres.sum(axis=0, keepdims=True)))
+    if (
+        ALGORITHMS[algorithm].assigner != "most_likely"
+    ):  # whose narrow clusters are sure of most places
+        assert between[0] < 0.2
+
+
+def test_dbscan_reads_its_eps_off_the_knee() -> None:
+    cloud = blobs(60, 60, width=0.02)
+    lone = np.eye(8, dtype=np.float32)[4:]
+    fit = cluster(np.concatenate([cloud.points, lone]), "dbscan", {})
+    assert 0.01 < fit.figures["eps"] < 0.5, "between the spread of a blob and the way to the next"
+    assert fit.labels.max() == 1
+    assert fit.labels[-4:].tolist() == [-1] * 4
+
+
+@pytest.mark.parametrize("k", [1, 5, 30])
+@pytest.mark.parametrize("seed", range(2))
+def test_kmeans_is_as_good_as_scikit_learns(k: int, seed: int) -> None:
+    points = unit(np.random.default_rng(seed).normal(size=(1500, 12)))
+    ours = cluster(points, "kmeans", {"k": k, "n_init": 4}, seed=seed).figures["inertia"]
+    theirs = KMeans(k, n_init=4, random_state=seed).fit(points).inertia_
+    assert ours <= theirs * 1.01
+
+
+def test_kmeans_from_a_sample_is_as_good_as_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = unit(np.random.default_rng(0).normal(size=(4000, 8)))
+    whole = cluster(points, "kmeans", {"k": 6}).figures["inertia"]
+    monkeypatch.setattr(lloyd, "_SAMPLE", 800)
+    sampled = cluster(points, "kmeans", {"k": 6}).figures["inertia"]
+    assert sampled != whole
+    assert sampled == pytest.approx(whole, rel=0.005)
+
+
+def test_kmeans_far_from_the_origin_finds_what_it_finds_near() -> None:
+    cloud = blobs(40, 30, 20)
+    fit = cluster(cloud.points + np.float32(1000), "kmeans", {"k": 3})
+    assert same_partition(cloud.truth, fit.labels)
+
+
+def test_spherical_kmeans_sees_directions_alone() -> None:
+    cloud = blobs(40, 30)
+    lengths = np.random.default_rng(0).uniform(0.1, 50, (70, 1)).astype(np.float32)
+    fit = cluster(cloud.points * lengths, "spherical_kmeans", {"k": 2})
+    assert same_partition(cloud.truth, fit.labels)
+    with pytest.raises(InvalidParameters, match="row 0 of the points is zero"):
+        cluster(
+            np.eye(4, dtype=np.float32) - np.eye(1, 4, dtype=np.float32),
+            "spherical_kmeans",
+            {"k": 2},
+        )
+
+
+def test_no_single_swap_of_a_medoid_lowers_the_sum_of_distances() -> None:
+    points = unit(np.random.default_rng(2).normal(size=(40, 3)))
+    fit = cluster(points, "kmedoids", {"k": 3})
+    medoids = [int(np.flatnonzero((points == c).all(axis=1))[0]) for c in fit_centres(fit)]
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    assert fit.figures["deviation"] == pytest.approx(
+        distances[:, medoids].min(axis=1).sum(), rel=1e-5
+    )
+    for place in range(3):
+        for other in range(40):
+            swapped = [*medoids[:place], other, *medoids[place + 1 :]]
+            assert distances[:, swapped].min(axis=1).sum() >= fit.figures["deviation"] * (1 - 1e-5)
+
+
+def fit_centres(fit: Fit) -> Points:
+    return np.asarray(assigner_arrays(fit.assigner)["centres"])
+
+
+@pytest.mark.parametrize("covariance", ["spherical", "diag", "full"])
+def test_a_mixture_assigns_as_scikit_learns_with_its_confidence(covariance: str) -> None:
+    cloud = blobs(80, 60, 40, dim=4, width=0.4)
+    fit = cluster(cloud.points, "gaussian_mixture", {"k": 3, "covariance": covariance}, seed=1)
+    model = GaussianMixture(3, covariance_type=covariance, random_state=1, max_iter=300)
+    model.fit(cloud.points.astype(np.float64))
+    labels, confidence = fit.assigner.place(cloud.points)
+    assert same_partition(labels, model.predict(cloud.points))
+    expected = model.predict_proba(cloud.points.astype(np.float64)).max(axis=1)
+    np.testing.assert_allclose(confidence, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "model"), [
+    ("agglomerative", AgglomerativeClustering(4)),
+    ("dbscan", DBSCAN(eps=0.3, min_samples=5)),
+    ("optics", OPTICS(min_samples=5, min_cluster_size=5)),
+])  # fmt: skip
+def test_labels_are_scikit_learns(name: str, model: Any) -> None:
+    cloud = blobs(40, 30, 20, 15, width=0.1)
+    given: dict[str, dict[str, Any]] = {"agglomerative": {"k": 4}, "dbscan": {"eps": 0.3}}
+    labels = cluster(cloud.points, name, given.get(name, {})).labels
+    assert same_partition(labels, model.fit_predict(cloud.points))
+
+
+def test_leiden_finds_more_communities_at_higher_resolution() -> None:
+    points = unit(np.random.default_rng(0).normal(size=(400, 3)))
+    counts = [
+        cluster(points, "leiden", {"resolution": r}).labels.max() + 1 for r in (0.1, 1.0, 10.0)
+    ]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+def test_few_points_are_clustered_or_refused_clearly(algorithm: str, count: int) -> None:
+    points = np.eye(6, dtype=np.float32)[:count]
+    few = {"k": 2} if "k" in TWO[algorithm] else {}
+    try:
+        check(cluster(points, algorithm, few), points)
+    except InvalidParameters as error:
+        assert "allowed here" in error.detail  # noqa: PT017 (either is right)

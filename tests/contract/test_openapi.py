@@ -15,6 +15,10 @@ from lookalike_service.schemas import TargetOptions
 from tests.fakes.service import FakeService, fake_service
 from tests.pictures import jpeg
 
+BODILESS = {
+    "POST /v1/collections/{collection}/migration/rollback",
+    "POST /v1/collections/{collection}/migration/finish",
+}
 DESIGNED = {
     "GET /livez", "GET /readyz", "GET /metrics", "GET /v1/info", "GET /v1/models",
     "POST /v1/embed", "POST /v1/explain",
@@ -25,14 +29,21 @@ DESIGNED = {
     "DELETE /v1/collections/{collection}/images/{id}",
     "GET /v1/collections/{collection}/images/{id}/thumbnail",
     "POST /v1/collections/{collection}/images/delete",
-    "POST /v1/collections/{collection}/search",
+    "POST /v1/collections/{collection}/search", "POST /v1/collections/{collection}/search/batch",
+    "GET /v1/collections/{collection}/facets",
+    "GET /v1/collections/{collection}/calibration", "POST /v1/collections/{collection}/calibration",
     "POST /v1/collections/{collection}/clusterings", "GET /v1/collections/{collection}/clusterings",
     "GET /v1/collections/{collection}/clusterings/{name}",
+    "GET /v1/collections/{collection}/clusterings/{name}/agreement",
+    "POST /v1/collections/{collection}/clusterings/{name}/assign",
     "DELETE /v1/collections/{collection}/clusterings/{name}",
     "GET /v1/collections/{collection}/clusterings/{name}/clusters/{label}",
     "POST /v1/collections/{collection}/projections", "GET /v1/collections/{collection}/projections",
     "GET /v1/collections/{collection}/projections/{name}",
     "POST /v1/collections/{collection}/projections/{name}/transform",
+    "POST /v1/collections/{collection}/migration", "GET /v1/collections/{collection}/migration",
+    "DELETE /v1/collections/{collection}/migration",
+    "POST /v1/collections/{collection}/migration/cutover", *BODILESS,
     "GET /v1/jobs", "GET /v1/jobs/{id}", "DELETE /v1/jobs/{id}", "GET /v1/jobs/{id}/events",
 }  # fmt: skip
 
@@ -42,8 +53,9 @@ def service() -> Iterator[FakeService]:
     with fake_service() as started:
         assert started.client.put("/v1/collections/c", json={}).status_code == 201
         files = [("images", jpeg(seed=i)) for i in range(3)]
-        ids = json.dumps(["a", "b", "c"])
-        assert started.client.post(f"{C}/images", files=files, data={"ids": ids}).is_success
+        kinds = [{"kind": "x"}, {"kind": "y"}, {}]
+        data = {"ids": json.dumps(["a", "b", "c"]), "metadata": json.dumps(kinds)}
+        assert started.client.post(f"{C}/images", files=files, data=data).is_success
         body = {"name": "two", "algorithm": "kmeans", "parameters": {"k": 2}}
         job = started.client.post(f"{C}/clusterings", json=body).json()["id"]
         with started.client.stream("GET", f"/v1/jobs/{job}/events") as events:
@@ -81,7 +93,7 @@ def test_every_call_says_what_it_does_and_takes(document: Any) -> None:
     for name, operation in operations(document).items():
         assert operation["summary"], name
         assert operation["description"], name
-        if name.startswith("POST"):
+        if name.startswith("POST") and name not in BODILESS:
             assert operation["requestBody"]["content"], name
 
 
@@ -119,7 +131,24 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         f"{C}/search",
         {"json": {"id": "a", "explain": "similarity", "faithfulness": True}},
     ),
+    "POST /v1/collections/{collection}/search/batch": (
+        "POST",
+        f"{C}/search/batch",
+        {"json": {"searches": [{"id": "a", "group_by": "metadata.n"}, {"id": "gone"}]}},
+    ),
+    "GET /v1/collections/{collection}/facets": ("GET", f"{C}/facets?field=clusters.two", {}),
     "GET /v1/collections/{collection}/clusterings": ("GET", f"{C}/clusterings", {}),
+    "GET /v1/collections/{collection}/clusterings/{name}": ("GET", f"{C}/clusterings/two", {}),
+    "POST /v1/collections/{collection}/clusterings/{name}/assign": (
+        "POST",
+        f"{C}/clusterings/two/assign",
+        JPEG,
+    ),
+    "GET /v1/collections/{collection}/clusterings/{name}/agreement": (
+        "GET",
+        f"{C}/clusterings/two/agreement?field=metadata.kind&value=x&precision_weight=0.3",
+        {},
+    ),
     "GET /v1/collections/{collection}/clusterings/{name}/clusters/{label}": (
         "GET",
         f"{C}/clusterings/two/clusters/0",

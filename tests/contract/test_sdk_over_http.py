@@ -134,6 +134,14 @@ def test_k_is_chosen_and_a_clustering_compared_with_a_field(client: Lookalike) -
     assert 0 < found.holding.quality <= 1
     with pytest.raises(sdk.InvalidField):
         collection.agreement("kmeans", "metadata.nothing")
+    labels = [
+        hit.clusters["kmeans"] for i in range(3) for hit in collection.search(jpeg(seed=i), limit=1)
+    ]
+    assigned = collection.assign("kmeans", [*(jpeg(seed=i) for i in range(3)), b"broken"])
+    assert [item.label for item in assigned][:3] == labels, "as when they were indexed"
+    assert all(item.confidence is not None for item in assigned.items[:3])
+    assert assigned.items[3].error is not None
+    assert assigned.items[3].label is None
 
 
 def test_explanations_of_every_kind_are_read(client: Lookalike) -> None:

@@ -83,9 +83,15 @@ def fake_service(
 
 
 @contextlib.contextmanager
-def fake_server(more: Sequence[Encoder] = (), **settings: Any) -> Iterator[str]:
+def fake_server(
+    more: Sequence[Encoder] = (),
+    *,
+    encoder: Encoder | None = None,
+    store: FakeStore | None = None,
+    **settings: Any,
+) -> Iterator[str]:
     """Start the service behind a socket, as it is run; its URL."""
-    app = fake_app(FakeEncoder(), FakeStore(), more, **settings)
+    app = fake_app(encoder or FakeEncoder(), store or FakeStore(), more, **settings)
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

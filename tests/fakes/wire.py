@@ -405,14 +405,38 @@ def _embedded(index: int, data: bytes, request: httpx.Request) -> JsonObject:
     return item | ({"map": MAP} if request.url.params["explain"] == "self" else {})
 
 
+_SWEEP: JsonObject = {
+    "k": 1,
+    "criterion": "gap",
+    "points": 2,
+    "candidates": [
+        {
+            "k": k,
+            "within": 2.5 / k,
+            "silhouette": None if k == 1 else 0.125,
+            "silhouette_low": None,
+            "silhouette_high": None,
+            "calinski_harabasz": None,
+            "davies_bouldin": None,
+            "gap": 0.75,
+            "gap_error": 0.1,
+        }
+        for k in (1, 2)
+    ],
+    "choices": {"silhouette": 2, "gap": 1},
+}
+
+
 def _clustering(asked: JsonObject) -> JsonObject:
     clusters = [{"label": 0, "size": 2, "medoid": "a/[x].jpg", "spread": 0.25}]
+    swept = isinstance(asked["parameters"].get("k"), list)
     return {
         "name": asked.get("name") or asked["algorithm"],
         "algorithm": asked["algorithm"],
         "reduction": asked.get("reduction"),
         "noise": 0,
         "clusters": clusters,
+        "sweep": _SWEEP if swept else None,
         "diagnostics": {"silhouette": 0.5, "inertia": None},
     }
 

@@ -31,8 +31,18 @@ def test_numbering_keeps_the_groups_and_orders_them_by_size(labels: Any) -> None
     assert all(firsts[a] < firsts[b] for a, b in ties if sizes[a] == sizes[b])
 
 
+PLAIN: dict[str, Any] = {
+    "algorithm": "kmeans",
+    "parameters": {},
+    "reduction": None,
+    "criterion": "silhouette",
+    "stability": 0,
+    "seed": 0,
+}
+
+
 def whole(algorithm: str, points: Any, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    parameters = {"algorithm": algorithm, "parameters": {}, "reduction": None, "seed": 0, **changes}
+    parameters = PLAIN | {"algorithm": algorithm, **changes}
     seen: list[str] = []
     out = analyse({"vectors": points}, parameters, lambda stage, *_: seen.append(stage))
     assert seen[-2:] == ["clustering", "measuring"]
@@ -62,12 +72,12 @@ def test_with_a_reduction_the_arrays_place_new_points_too() -> None:
     np.testing.assert_array_equal(assigned, arrays["labels"])
 
 
-@pytest.mark.parametrize("reduction", ["pca:9", "umap:5"])
+@pytest.mark.parametrize("reduction", ["pca:9", "umap:9", "ica:5"])
 def test_an_impossible_reduction_is_refused(reduction: str) -> None:
     with pytest.raises(InvalidParameters):
         analyse(
             {"vectors": blobs(30, 20).points},
-            {"algorithm": "kmeans", "parameters": {}, "reduction": reduction, "seed": 0},
+            PLAIN | {"reduction": reduction},
             lambda *_: None,
         )
 

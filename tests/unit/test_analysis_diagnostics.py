@@ -42,6 +42,11 @@ def test_beyond_its_limit_the_silhouette_is_sampled_and_says_so(
     assert (exact["silhouette_points"], sampled["silhouette_points"]) == (500, 150)
     assert sampled["silhouette"] == pytest.approx(exact["silhouette"], abs=0.05)
     assert sampled["silhouette"] != exact["silhouette"]
+    assert exact["silhouette_low"] == exact["silhouette"] == exact["silhouette_high"]
+    low, mean, high = (
+        sampled[name] or 0 for name in ("silhouette_low", "silhouette", "silhouette_high")
+    )
+    assert low < mean < high
     assert sampled == measure_clustering(cloud.points, cloud.truth, seed=1)
     assert sampled["davies_bouldin"] == exact["davies_bouldin"], "only the silhouette is sampled"
 
@@ -52,7 +57,9 @@ def test_beyond_its_limit_the_silhouette_is_sampled_and_says_so(
 )  # fmt: skip
 def test_what_is_undefined_is_none(labels: list[int]) -> None:
     points = blobs(3, 3).points
-    assert set(measure_clustering(points, np.array(labels)).values()) == {None}
+    figures = measure_clustering(points, np.array(labels))
+    assert figures.pop("within") is None or 0 in labels  # defined wherever there is a cluster
+    assert set(figures.values()) == {None}
 
 
 def test_medoid_and_spread_are_as_by_brute_force() -> None:
@@ -67,12 +74,23 @@ def test_medoid_and_spread_are_as_by_brute_force() -> None:
         assert cluster.size == len(rows)
         assert cluster.medoid == rows[distances.argmin()]
         assert cluster.spread == pytest.approx(float(distances.mean()), abs=1e-6)
+        order = rows[np.argsort(distances, kind="stable")].tolist()
+        assert cluster.exemplars == order[:6]
+        assert cluster.outliers == order[6:][::-1][:6]
+        others = [
+            unit(cloud.points[labels == other].mean(axis=0, keepdims=True))[0]
+            for other in range(3)
+            if other != cluster.label
+        ]
+        assert cluster.separation == pytest.approx(
+            min(1 - float(centre @ other) for other in others), abs=1e-5
+        )
 
 
 def test_opposite_members_have_no_centre_and_the_spread_of_right_angles() -> None:
     points = np.array([[1, 0], [-1, 0]], np.float32)
     (cluster,) = describe_clusters(points, np.array([0, 0]))
-    assert (cluster.size, cluster.spread) == (2, 1.0)
+    assert (cluster.size, cluster.spread, cluster.separation) == (2, 1.0, None)
 
 
 def test_trustworthiness_is_scikit_learns() -> None:

@@ -12,11 +12,12 @@ from lookalike import AsyncCollection, AsyncLookalike, Collection, Lookalike
 PUBLIC = {
     Lookalike: "close collection collections create_collection delete_collection embed embed_texts "
     "explain info job jobs models ready send url",
-    Collection: "add calibrate calibration cluster cluster_card cluster_card_image clustering "
-    "clusterings cut_over delete delete_clustering delete_migration delete_projection delete_training "
-    "describe facets finish_migration image images index migrate migration place project projection "
-    "projection_image projections roll_back search search_batch thumbnail train_autoencoder "
-    "train_head training training_image trainings update",
+    Collection: "add agreement assign calibrate calibration cluster cluster_card cluster_card_image "
+    "clustering clustering_plot clusterings cut_over delete delete_clustering "
+    "delete_migration delete_projection delete_training describe facets finish_migration "
+    "image images index migrate migration place project projection projection_image "
+    "projections roll_back search search_batch thumbnail train_autoencoder train_head "
+    "training training_image trainings update",
     lookalike.Job: "cancel id refresh wait",
 }
 

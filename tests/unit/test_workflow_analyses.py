@@ -29,7 +29,14 @@ from lookalike_service.jobs.worker_process import compute
 from lookalike_service.schemas import ClusteringOut, ClusteringRequest, ProjectionRequest
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Point, point_id
-from lookalike_service.workflows import clustering, collections, projection, runs
+from lookalike_service.workflows import (
+    agreement,
+    assignment,
+    clustering,
+    collections,
+    projection,
+    runs,
+)
 from tests.clouds import blobs
 from tests.fakes.store import FakeStore
 
@@ -254,7 +261,9 @@ def test_gathered_vectors_lie_on_disk_in_the_order_of_the_ids(
     store: Meanwhile, folders: Iterator[Path]
 ) -> None:
     folder, seen = next(folders), list[tuple[str, int, int | None]]()
-    ids = runs.gather(store, NAME, ONLY_A, folder, lambda *call: seen.append(call))
+    ids = runs.gather(
+        store, store.collection(NAME), ONLY_A, folder, lambda *call: seen.append(call)
+    )
     vectors = np.load(folder / "vectors.npy")
     expected = {r.id: r.vector for r in store.retrieve(NAME, ids, vectors=True)}
     np.testing.assert_array_equal(vectors, [expected[id] for id in ids])
@@ -269,10 +278,16 @@ def test_gathered_vectors_lie_on_disk_in_the_order_of_the_ids(
         ({"parameters": {"k": 51}}, InvalidParameters, "allowed here: 1 to 50"),
         ({"parameters": {"k": 31}, "filter": ONLY_A}, InvalidParameters, "allowed here: 1 to 30"),
         ({"parameters": {"clusters": 2}}, InvalidParameters, "no parameter clusters; allowed: k"),
-        ({"algorithm": "spectral"}, InvalidParameters, "allowed: hdbscan, kmeans"),
+        ({"algorithm": "tea leaves"}, InvalidParameters, "allowed: agglomerative, dbscan"),
         ({"reduction": "pca:9"}, InvalidParameters, "at most 8"),
         ({"reduction": "svd"}, InvalidParameters, "pca:COUNT"),
         ({"seed": -1}, InvalidParameters, "seed is -1"),
+        ({"parameters": {"k": [2, 51]}}, InvalidParameters, "allowed here: 1 to 50"),
+        (
+            {"algorithm": "dbscan", "parameters": {"eps": 0}},
+            InvalidParameters,
+            "a number from 1e-09",
+        ),
         ({"filter": {"must": [{"has_id": ["zzz"]}]}}, InvalidParameters, "matches no image"),
         ({"filter": {"perhaps": []}}, InvalidFilter, "perhaps"),
     ],
@@ -289,6 +304,116 @@ def test_validated_parameters_have_name_and_defaults_filled_in(store: Meanwhile)
     assert body["name"] == "hdbscan"
     assert body["parameters"]["min_cluster_size"] == 5
     assert clustering.validate(store, NAME, ClusteringRequest(name="mine"))["name"] == "mine"
+
+
+def test_k_is_chosen_from_a_range_and_the_choice_drawn(
+    store: Meanwhile, folders: Iterator[Path]
+) -> None:
+    run = clustered(store, next(folders), parameters={"k": [2, 5]}, criterion="gap", stability=2)
+    assert run.parameters["k"] == [2, 5]
+    assert run.sweep is not None
+    assert (run.sweep.k, run.sweep.criterion, run.sweep.points) == (2, "gap", 50)
+    assert [candidate.k for candidate in run.sweep.candidates] == [2, 3, 4, 5]
+    assert len(run.clusters) == 2
+    assert all(found.stability == 1 for found in run.clusters)
+    assert clustering.draw_sweep(store, NAME, "kmeans").startswith(b"\x89PNG")
+    assert clustering.get(store, NAME, "kmeans") == run
+    clustered(store, next(folders), name="plain")
+    with pytest.raises(InvalidParameters, match="not made by trying several k"):
+        clustering.draw_sweep(store, NAME, "plain")
+
+
+def test_exemplars_and_outliers_are_named_members(
+    store: Meanwhile, folders: Iterator[Path]
+) -> None:
+    run = clustered(store, next(folders))
+    written = labels(store)
+    for found in run.clusters:
+        assert found.exemplars[0] == found.medoid
+        assert len(found.exemplars) == len(found.outliers) == 6
+        shown = {*found.exemplars, *found.outliers}
+        assert len(shown) == 12
+        assert {written[key] for key in shown} == {found.label}
+        assert found.separation == pytest.approx(1, abs=0.1), "the blobs are at right angles"
+
+
+@pytest.mark.parametrize("reduction", [None, "pca:3", "whiten:2", "random:5"])
+@pytest.mark.parametrize("algorithm", ["kmeans", "hdbscan", "gaussian_mixture"])
+def test_new_vectors_are_assigned_as_if_they_had_been_there(
+    store: Meanwhile, folders: Iterator[Path], algorithm: str, reduction: str | None
+) -> None:
+    parameters = {} if algorithm == "hdbscan" else {"k": 2}
+    clustered(store, next(folders), algorithm=algorithm, parameters=parameters, reduction=reduction)
+    written = labels(store, algorithm)
+    found, confidences = assignment.assign(store, NAME, algorithm, CLOUD.points)
+    known = [i for i in range(50) if written[str(i)] >= 0]
+    assert len(known) > 40
+    assert [int(found[i]) for i in known] == [written[str(i)] for i in known]
+    assert ((confidences >= 0) & (confidences <= 1)).all()
+    alone, _ = assignment.assign(store, NAME, algorithm, CLOUD.points[3:4])
+    assert alone[0] == found[3]
+
+
+def test_vectors_are_assigned_to_no_clustering_but_an_existing_one(store: Meanwhile) -> None:
+    with pytest.raises(UnknownClustering):
+        assignment.assign(store, NAME, "none", CLOUD.points)
+
+
+def test_a_clustering_is_compared_with_a_field(store: Meanwhile, folders: Iterator[Path]) -> None:
+    clustered(store, next(folders))
+    store.upsert(NAME, [point("late", CLOUD.points[0], label="b")])
+    gone = next(str(i) for i in range(50) if CLOUD.truth[i] == 1)
+    store.delete(NAME, [point_id(gone)])
+    found = agreement.compare(
+        store, NAME, "kmeans", "metadata.label", value="b", precision_weight=0.3
+    )
+    assert (found.points, found.without) == (49, 1), "what the run did not see is left out"
+    assert (found.clusters, found.values) == ([0, 1], ["a", "b"])
+    assert found.confusion == [[30, 0], [0, 19]]
+    assert found.figures["adjusted_rand"] == 1
+    assert found.holding is not None
+    assert (found.holding.clusters, found.holding.quality) == ([1], 1)
+    assert found.independence is not None
+    assert found.independence.p < 1e-6
+    assert [(pair.label, pair.value) for pair in found.matching] == [(0, "a"), (1, "b")]
+
+
+@pytest.mark.parametrize(
+    ("field", "error", "text"),
+    [
+        ("metadata.nothing", InvalidField, "No image of clustering"),
+        ("clusters.kmeans", InvalidField, "metadata.NAME"),
+        ("metadata.", InvalidField, "metadata.NAME"),
+        ("metadata.nested", InvalidField, "No image of clustering"),
+    ],
+)
+def test_a_field_to_compare_with_must_be_one_with_values(
+    store: Meanwhile, folders: Iterator[Path], field: str, error: type[LookalikeError], text: str
+) -> None:
+    clustered(store, next(folders))
+    with pytest.raises(error, match=text):
+        agreement.compare(store, NAME, "kmeans", field, value=None, precision_weight=0.5)
+
+
+def test_a_clustering_is_compared_with_nested_values_and_lists(
+    store: Meanwhile, folders: Iterator[Path]
+) -> None:
+    store.upsert(
+        NAME,
+        [
+            point(str(i), CLOUD.points[i], tags=["x", "y"] if i % 2 else [], nested={"x": i % 5})
+            for i in range(50)
+        ],
+    )
+    clustered(store, next(folders))
+    tags = agreement.compare(store, NAME, "kmeans", "metadata.tags", value=None, precision_weight=1)
+    assert (tags.values, tags.points, tags.without) == (["x"], 25, 25)
+    assert tags.independence is None
+    nested = agreement.compare(
+        store, NAME, "kmeans", "metadata.nested.x", value=None, precision_weight=1
+    )
+    assert nested.values == ["0", "1", "2", "3", "4"]
+    assert nested.holding is None
 
 
 # -- projections

@@ -17,6 +17,8 @@ from lookalike.explaining import TargetOptions
 from lookalike.images import ImageInput
 from lookalike.results import (
     Agreement,
+    Assignment,
+    Assignments,
     Calibration,
     CalibrationState,
     Cluster,
@@ -69,6 +71,8 @@ from lookalike.results import (
 
 __all__ = [
     "Agreement",
+    "Assignment",
+    "Assignments",
     "AsyncCollection",
     "AsyncJob",
     "AsyncLookalike",

@@ -165,6 +165,7 @@ class AsyncCollection:
     clustering = _sends_for_collection(analysis_calls.clustering)
     clustering_plot = _sends_for_collection(analysis_calls.clustering_plot)
     agreement = _sends_for_collection(analysis_calls.agreement)
+    assign = _sends_for_collection(analysis_calls.assign)
     cluster_card = _sends_for_collection(analysis_calls.cluster_card)
     cluster_card_image = _sends_for_collection(analysis_calls.cluster_card_image)
     delete_clustering = _sends_for_collection(analysis_calls.delete_clustering)

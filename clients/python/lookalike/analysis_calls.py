@@ -25,9 +25,10 @@ def cluster(
 ) -> Call[results.JobStatus]:
     """Start a clustering; `name` defaults to the algorithm and replaces an older run of that name.
 
-    `reduction`, such as "pca:50", comes first. `parameters["k"]` may be a range such as [2, 20], from which one
-    is chosen by `criterion`: silhouette (default), elbow, calinski_harabasz, davies_bouldin or gap. `stability`:
-    measure the clusters' stability with so many bootstrap samples. Raises UnknownCollection, InvalidParameters.
+    `reduction`, such as "pca:50", comes first. `parameters["k"]` may be a range such as [2, 20], from
+    which one is chosen by `criterion`: silhouette (default), elbow, calinski_harabasz, davies_bouldin
+    or gap. `stability`: measure the clusters' stability with so many bootstrap samples. Raises
+    UnknownCollection, InvalidParameters.
     """
     options = present(
         name=name, reduction=reduction, criterion=criterion, stability=stability, filter=filter
@@ -75,6 +76,22 @@ def agreement(
     path = collection_path(collection, "clusterings", name, "agreement")
     query = present(field=field, value=value, precision_weight=precision_weight)
     return Call("GET", path, record(results.Agreement), query)
+
+
+def assign(
+    collection: str, name: str, images: ImageInput | Iterable[ImageInput]
+) -> Call[results.Assignments]:
+    """The clusters of new images, in order, with a confidence; they are not indexed.
+
+    An image that cannot be used has `error` in its item. Raises InvalidInput, UnknownClustering.
+    """
+    return Call(
+        "POST",
+        collection_path(collection, "clusterings", name, "assign"),
+        record(results.Assignments),
+        files=[("images", file) for file in read_images(images)],
+        only_failed=lambda error: results.Assignments([results.Assignment(0, error=error)]),
+    )
 
 
 def cluster_card(

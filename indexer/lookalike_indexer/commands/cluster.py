@@ -28,11 +28,24 @@ def cluster(
     collection: CollectionArgument,
     *,
     algorithm: Annotated[
-        str, typer.Option("--algorithm", "-a", help="Such as kmeans or hdbscan.")
+        str, typer.Option("--algorithm", "-a", help="Such as kmeans, hdbscan or leiden.")
     ] = "kmeans",
     param: ParameterOption = None,
     reduction: Annotated[
-        str | None, typer.Option(help="Reduce first: pca:50 components, pca:0.95 of the variance.")
+        str | None,
+        typer.Option(
+            help="Reduce first: pca:50 components, pca:0.95 of the variance, whiten:50, random:64, umap:10."
+        ),
+    ] = None,
+    criterion: Annotated[
+        str | None,
+        typer.Option(
+            help="What chooses k from a range such as --param k=[2,20]: silhouette (default), elbow, "
+            "calinski_harabasz, davies_bouldin or gap."
+        ),
+    ] = None,
+    stability: Annotated[
+        int | None, typer.Option(help="Measure stability with so many bootstrap samples.")
     ] = None,
     name: NameOption = None,
     filter: FilterOption = None,
@@ -49,6 +62,8 @@ def cluster(
             read_parameters(param),
             name=name,
             reduction=reduction,
+            criterion=criterion,
+            stability=stability,
             filter=read_filter(filter),
             seed=seed,
         )
@@ -69,5 +84,15 @@ def _print(clustering: Clustering) -> None:
         ("label", "size", "spread", "medoid"),
         ((c.label, c.size, c.spread, c.medoid) for c in clustering.clusters),
     )
+    if clustering.sweep is not None:
+        found = clustering.sweep
+        typer.echo(f"k = {found.k} by {found.criterion}, of {found.points} images:")
+        print_table(
+            ("k", "silhouette", "within", "gap", "calinski_harabasz", "davies_bouldin"),
+            (
+                (c.k, c.silhouette, c.within, c.gap, c.calinski_harabasz, c.davies_bouldin)
+                for c in found.candidates
+            ),
+        )
     if clustering.diagnostics:
         typer.echo(describe(clustering.diagnostics))

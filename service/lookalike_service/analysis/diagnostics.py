@@ -7,27 +7,35 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
+from sklearn.metrics import silhouette_samples
 
+from lookalike_service.analysis.dispersion import measure_dispersion
 from lookalike_service.analysis.points import Points
+from lookalike_service.analysis.silhouette import summarise
 
 _NO_DIRECTION = 1e-9
 SILHOUETTE_POINTS = 10_000
 """Up to so many clustered points the silhouette is exact; beyond, it is of so many drawn at random."""
+_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """One cluster.
 
-    `medoid`: the row of the member nearest to the centre by cosine. `spread`: the members' mean
-    cosine distance to the centre, 0 to 2.
+    `medoid`: the row of the member nearest to the centre by cosine; `exemplars`: those of the six
+    nearest, from the nearest on; `outliers`: those of the six farthest, from the farthest on, none of
+    them an exemplar. `spread`: the members' mean cosine distance to the centre, 0 to 2. `separation`:
+    the cosine distance of the centre to the nearest other one, None where there is none.
     """
 
     label: int
     size: int
     medoid: int
     spread: float
+    exemplars: list[int]
+    outliers: list[int]
+    separation: float | None
 
 
 def describe_clusters(points: Points, labels: NDArray[np.int64]) -> Iterator[Cluster]:
@@ -35,11 +43,31 @@ def describe_clusters(points: Points, labels: NDArray[np.int64]) -> Iterator[Clu
 
     `points`: float32 (n, dim), unit L2 norm; `labels`: int64 (n,). The centre is the members' mean.
     """
-    for label in range(int(labels.max(initial=-1)) + 1):
+    separations = _separations(centroids(points, labels))
+    for label, separation in enumerate(separations):
         rows = np.flatnonzero(labels == label)
         distances = _distances_to_centre(points[rows])
-        medoid = int(rows[np.argmin(distances)])
-        yield Cluster(label, len(rows), medoid, float(distances.mean()))
+        order = rows[np.argsort(distances, kind="stable")]
+        yield Cluster(
+            label,
+            len(rows),
+            int(order[0]),
+            float(distances.mean()),
+            order[:_SHOWN].tolist(),
+            order[_SHOWN:][::-1][:_SHOWN].tolist(),
+            separation,
+        )
+
+
+def _separations(centres: NDArray[np.float32]) -> list[float | None]:
+    if len(centres) < 2:
+        return [None] * len(centres)
+    nearest = []
+    for row, centre in enumerate(centres):
+        cosines = centres @ centre
+        cosines[row] = -np.inf
+        nearest.append(float(np.clip(1 - cosines.max(), 0, 2)))
+    return [*nearest]
 
 
 def centroids(points: Points, labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -68,28 +96,33 @@ def _distances_to_centre(members: Points) -> NDArray[np.float64]:
 def measure_clustering(
     points: Points, labels: NDArray[np.int64], *, seed: int = 0
 ) -> dict[str, float | None]:
-    """Figures of merit over the points that are in a cluster, noise left out, by scikit-learn.
+    """Figures of merit over the points that are in a cluster, noise left out.
 
-    - `silhouette`, -1 to 1, higher is better (Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7),
-      Euclidean, over `silhouette_points` points: all, or `SILHOUETTE_POINTS` drawn by `seed`;
-    - `calinski_harabasz`, higher is better (1974, doi:10.1080/03610927408827101);
-    - `davies_bouldin`, lower is better (1979, doi:10.1109/TPAMI.1979.4766909).
+    - `silhouette`, -1 to 1, higher is better (Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7), by
+      scikit-learn, Euclidean, over `silhouette_points` points: all, or `SILHOUETTE_POINTS` drawn by `seed`,
+      when `silhouette_low` and `silhouette_high` bound it with 95 % confidence;
+    - `within`, `calinski_harabasz` and `davies_bouldin`, see `Dispersion`.
 
     None where undefined: fewer than two clusters, or no cluster of more than one point.
     """
     rows = np.flatnonzero(labels >= 0)
-    figures: dict[str, float | None] = {"calinski_harabasz": None, "davies_bouldin": None}
-    if _comparable(labels[rows]):
-        clustered = points[rows]
-        figures["calinski_harabasz"] = float(calinski_harabasz_score(clustered, labels[rows]))
-        figures["davies_bouldin"] = float(davies_bouldin_score(clustered, labels[rows]))
-    if len(rows) > SILHOUETTE_POINTS:
+    spread = measure_dispersion(points[rows], labels[rows]) if len(rows) else None
+    figures = {
+        "within": spread.within if spread else None,
+        "calinski_harabasz": spread.calinski_harabasz if spread else None,
+        "davies_bouldin": spread.davies_bouldin if spread else None,
+    }
+    exact = len(rows) <= SILHOUETTE_POINTS
+    if not exact:
         rows = np.sort(np.random.default_rng(seed).choice(rows, SILHOUETTE_POINTS, replace=False))
     measurable = _comparable(labels[rows])
-    silhouette = float(silhouette_score(points[rows], labels[rows])) if measurable else None
+    values = silhouette_samples(points[rows], labels[rows]) if measurable else None
+    found = summarise(values, exact=exact)
     return {
-        "silhouette": silhouette,
-        "silhouette_points": float(len(rows)) if measurable else None,
+        "silhouette": found.mean if found else None,
+        "silhouette_low": found.low if found else None,
+        "silhouette_high": found.high if found else None,
+        "silhouette_points": float(len(rows)) if found else None,
         **figures,
     }
 

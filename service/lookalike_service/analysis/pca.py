@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from lookalike_service.analysis.points import Points, all_equal
-from lookalike_service.analysis.reduction import Linear, check_reduction
+from lookalike_service.analysis.reduction import Linear, Wanted, check_reduction
 from lookalike_service.errors import InvalidParameters
 
 
@@ -18,7 +18,7 @@ def fit_pca(points: Points, amount: int | float) -> tuple[Linear, NDArray[np.flo
     exact solvers: there is nothing random in it. Raises InvalidParameters where there are not as
     many components, or no variance at all.
     """
-    check_reduction(amount, points=len(points), dim=points.shape[1])
+    check_reduction(Wanted("pca", amount), points=len(points), dim=points.shape[1])
     if all_equal(points):
         raise InvalidParameters("all points are equal: there is no variance for PCA to keep")
     solver = "covariance_eigh" if len(points) >= points.shape[1] else "full"

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from lookalike_service import __version__
 from lookalike_service.api import (
+    assignments,
     calibration,
     clusterings,
     collections,
@@ -63,7 +64,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     problems.install(app)
     for resource in (
         health, embed, openai, explain, collections, images, search,
-        search_batch, facets, calibration, clusterings, projections, trainings, migrations, jobs
+        search_batch, facets, calibration, clusterings, assignments, projections, trainings, migrations, jobs
     ):  # fmt: skip
         app.include_router(resource.router)
     openapi.install(app)

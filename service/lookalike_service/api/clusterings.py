@@ -28,6 +28,7 @@ from lookalike_service.errors import (
     UnsupportedTarget,
 )
 from lookalike_service.schemas import (
+    AgreementOut,
     ClusterCard,
     ClusteringOut,
     ClusteringRequest,
@@ -36,6 +37,7 @@ from lookalike_service.schemas import (
     TargetOptions,
 )
 from lookalike_service.workflows import clustering as workflow
+from lookalike_service.workflows.agreement import compare
 from lookalike_service.workflows.cluster_cards import describe
 
 router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
@@ -75,13 +77,71 @@ async def list_clusterings(collection: str, context: Current) -> Clusterings:
 
 @router.get(
     "/{name}",
-    response_model=ClusteringOut,
-    responses=documented(UnknownCollection, UnknownClustering, StoreUnavailable),
+    response_class=Response,
+    responses=documented(
+        UnknownCollection,
+        UnknownClustering,
+        InvalidParameters,
+        NotAcceptable,
+        StoreUnavailable,
+        ok={
+            200: {
+                "model": ClusteringOut,
+                "description": "As JSON, or with `Accept: image/png` a plot of how `k` was chosen.",
+                "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    ),
     summary="One clustering",
 )
-async def get(collection: str, name: str, context: Current) -> ClusteringOut:
-    """Its parameters, clusters with sizes and medoids, and diagnostics."""
-    return await asyncio.to_thread(workflow.get, context.store, collection, name)
+async def get(request: Request, collection: str, name: str, context: Current) -> Response:
+    """Its parameters, clusters with sizes, medoids, exemplars and outliers, and diagnostics.
+
+    The plot is there for a clustering whose `k` was chosen from a range.
+    """
+    kind = choose(request, ["application/json", "image/png"])
+    if kind == "image/png":
+        png = await asyncio.to_thread(workflow.draw_sweep, context.store, collection, name)
+        return Response(png, media_type=kind)
+    return json_response(await asyncio.to_thread(workflow.get, context.store, collection, name))
+
+
+class AgreementQuery(BaseModel):
+    """What a clustering is compared with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str = Field(description="A field of the metadata.", examples=["metadata.label"])
+    value: str | None = Field(None, description="Also find the clusters that hold this value.")
+    precision_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of precision in their quality; recall has the rest."
+    )
+
+
+@router.get(
+    "/{name}/agreement",
+    response_model=AgreementOut,
+    responses=documented(
+        UnknownCollection, UnknownClustering, InvalidField, InvalidParameters, StoreUnavailable
+    ),
+    summary="Compare a clustering with a metadata field",
+)
+async def agreement(
+    collection: str, name: str, *, query: Annotated[AgreementQuery, Query()], context: Current
+) -> AgreementOut:
+    """The confusion table, Rand index, mutual information, purity and more, and the best one-to-one matching.
+
+    Also whether the field depends on the cluster at all, and with `value` the clusters that hold it.
+    """
+    return await asyncio.to_thread(
+        compare,
+        context.store,
+        collection,
+        name,
+        query.field,
+        value=query.value,
+        precision_weight=query.precision_weight,
+    )
 
 
 class CardQuery(BaseModel):

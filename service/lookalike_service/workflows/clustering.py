@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.analysis.clustering.algorithms import resolve_parameters
+from lookalike_service.analysis.clustering.algorithms import resolve_range
 from lookalike_service.analysis.parameters import check_seed
 from lookalike_service.analysis.reduction import check_reduction, parse_reduction
-from lookalike_service.errors import UnknownClustering
+from lookalike_service.analysis.sweep_plot import plot_sweep
+from lookalike_service.errors import InvalidParameters, UnknownClustering
 from lookalike_service.jobs.runner import Task
 from lookalike_service.schemas import ClusteringOut, ClusteringRequest
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import runs
 
 KIND = "clustering"
+_COMPUTED_FROM = ("algorithm", "parameters", "criterion", "reduction", "stability", "seed")
+_SHOWN = ("exemplars", "outliers")
+_PAGE = 1_000
 
 
 def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[str, Any]:
@@ -28,12 +32,13 @@ def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[
     """
     space = store.collection(collection).space
     points = runs.point_count(store, collection, request.filter)
-    resolved = resolve_parameters(request.algorithm, request.parameters, points=points)
+    resolved, ks = resolve_range(request.algorithm, request.parameters, points=points)
+    parameters = {**resolved, "k": [ks[0], ks[-1]]} if ks else resolved
     check_seed(request.seed)
     if request.reduction is not None:
         check_reduction(parse_reduction(request.reduction), points=points, dim=space.dim)
     name = request.name or request.algorithm
-    return request.model_dump(mode="json") | {"name": name, "parameters": resolved}
+    return request.model_dump(mode="json") | {"name": name, "parameters": parameters}
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -43,12 +48,9 @@ def run(task: Task) -> dict[str, Any]:
     ids = runs.gather(task.store, found, parameters["filter"], task.folder, task.progress)
     arrays, figures = task.compute(
         "lookalike_service.analysis.clustering.analyse:analyse",
-        {key: parameters[key] for key in ("algorithm", "parameters", "reduction", "seed")},
+        {key: parameters[key] for key in _COMPUTED_FROM},
     )
     labels = np.asarray(arrays["labels"])
-    medoids = [ids[cluster["medoid"]] for cluster in figures["clusters"]]
-    records = task.store.retrieve(task.collection, medoids)
-    names = {record.id: record.payload["key"] for record in records}
     out = ClusteringOut(
         **{key: parameters[key] for key in ("name", "algorithm", "parameters", "reduction")},
         filter=parameters["filter"],
@@ -56,10 +58,8 @@ def run(task: Task) -> dict[str, Any]:
         space=found.space.id,
         points=len(ids),
         noise=int((labels == -1).sum()),
-        clusters=[
-            cluster | {"medoid": names.get(id)}
-            for cluster, id in zip(figures["clusters"], medoids, strict=True)
-        ],
+        clusters=_named(task, ids, figures["clusters"]),
+        sweep=figures["sweep"],
         diagnostics=figures["diagnostics"],
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - start, 3),
@@ -70,6 +70,23 @@ def run(task: Task) -> dict[str, Any]:
     task.store.put_document(KIND, key, out)
     task.store.put_arrays(KIND, key, {**arrays, "ids": runs.id_array(ids)})
     return out
+
+
+def _named(task: Task, ids: list[str], clusters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The clusters with callers' ids where they have rows; images deleted meanwhile are left out."""
+    rows = {row for found in clusters for row in found["exemplars"] + found["outliers"]}
+    wanted = [ids[row] for row in sorted(rows)]
+    names = {
+        record.id: record.payload["key"]
+        for first in range(0, len(wanted), _PAGE)
+        for record in task.store.retrieve(task.collection, wanted[first : first + _PAGE])
+    }
+    return [
+        found
+        | {"medoid": names.get(ids[found["medoid"]])}
+        | {kind: [names[ids[row]] for row in found[kind] if ids[row] in names] for kind in _SHOWN}
+        for found in clusters
+    ]
 
 
 def _write_labels(
@@ -101,6 +118,22 @@ def get(store: Store, collection: str, name: str) -> ClusteringOut:
             f"Collection '{collection}' has no clustering '{name}'; it has: {', '.join(names) or 'none'}"
         )
     return ClusteringOut.model_validate(body)
+
+
+def draw_sweep(store: Store, collection: str, name: str) -> bytes:
+    """What spoke for each k, as PNG. Raises InvalidParameters without a sweep, UnknownClustering."""
+    run = get(store, collection, name)
+    if run.sweep is None:
+        raise InvalidParameters(
+            f"Clustering '{name}' was not made by trying several k, so there is nothing to draw; cluster "
+            'with `k` as a range, such as {"k": [2, 20]}.'
+        )
+    return plot_sweep(
+        [candidate.model_dump() for candidate in run.sweep.candidates],
+        {str(criterion): k for criterion, k in run.sweep.choices.items()},
+        criterion=run.sweep.criterion,
+        title=f"{collection}: {name}, {run.algorithm} of {run.sweep.points} images",
+    )
 
 
 def delete(store: Store, collection: str, name: str) -> None:

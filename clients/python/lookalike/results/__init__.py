@@ -2,6 +2,8 @@
 
 from lookalike.results.analyses import (
     Agreement,
+    Assignment,
+    Assignments,
     Cluster,
     ClusterCard,
     Clustering,
@@ -51,6 +53,8 @@ from lookalike.results.training import Training, TrainingEpoch, UnusedImage
 
 __all__ = [
     "Agreement",
+    "Assignment",
+    "Assignments",
     "Calibration",
     "CalibrationState",
     "Cluster",

@@ -184,6 +184,26 @@ class ProjectionPoints(Projection):
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """The cluster of one new image (-1 is noise) with a confidence from 0 to 1, or `error`."""
+
+    index: int
+    label: int | None = None
+    confidence: float | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments(Listing[Assignment]):
+    """The clusters of new images, in order; iterates over `items`."""
+
+    items: list[Assignment]
+
+    def _rows(self) -> list[Assignment]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Where one new image falls on a projection, or `error`."""
 

@@ -1,4 +1,4 @@
-"""A whole clustering: reduce, cluster, measure."""
+"""A whole clustering: reduce, choose, cluster, measure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.analysis.clustering.algorithms import cluster
+from lookalike_service.analysis.clustering.algorithms import cluster, resolve_range
 from lookalike_service.analysis.clustering.assign import assigner_arrays
+from lookalike_service.analysis.clustering.stability import measure_stability
+from lookalike_service.analysis.clustering.sweep import sweep
 from lookalike_service.analysis.diagnostics import (
     centroids,
     describe_clusters,
     measure_clustering,
 )
-from lookalike_service.analysis.pca import fit_pca
-from lookalike_service.analysis.points import check_points
+from lookalike_service.analysis.fit_reduction import reduce
+from lookalike_service.analysis.points import Points, check_points
 from lookalike_service.analysis.progress import Progress
-from lookalike_service.analysis.reduction import parse_reduction
+from lookalike_service.analysis.reduction import parse_reduction, reduction_arrays
+from lookalike_service.analysis.tendency import hopkins
+from lookalike_service.errors import InvalidParameters
+
+Figures = dict[str, float | None]
 
 
 def analyse(
@@ -26,34 +33,63 @@ def analyse(
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Cluster `arrays["vectors"]`, float32 (n, dim) of unit norm.
 
-    `parameters`: `algorithm`, `parameters`, `reduction` (text or None) and `seed`.
+    `parameters`: `algorithm`, `parameters` (whose `k` may be a range), `criterion` by which a k is
+    chosen from it, `reduction` (text or None), `stability` (how many bootstrap samples, 0 for none) and
+    `seed`.
 
-    Arrays out: `labels`, `centroids` (clusters, dim) in the space of the vectors, the assigner's, and with a
-    reduction `mean` and `components`. Figures out:
-    `clusters` (`label`, `size`, `medoid` as a row, `spread`; in the space of the vectors) and
-    `diagnostics` (in the space clustered in). Raises InvalidParameters.
+    Arrays out: `labels`, `centroids` (clusters, dim) in the space of the vectors, the assigner's and the
+    reduction's. Figures out: `clusters` (see `Cluster`; in the space of the vectors; with `stability`
+    where it is measured), `sweep` (see `Sweep`; with the `criterion`, and the `k` it chose) or None,
+    and `diagnostics` (in the space clustered in). Raises InvalidParameters.
     """
-    vectors = arrays["vectors"]
+    vectors, seed = arrays["vectors"], parameters["seed"]
     check_points(vectors)
     points, out = vectors, dict[str, NDArray[Any]]()
-    diagnostics: dict[str, float | None] = {}
+    diagnostics: Figures = {}
     if parameters["reduction"] is not None:
         progress("reducing", 0, None)
-        reduction, explained = fit_pca(vectors, parse_reduction(parameters["reduction"]))
-        points = reduction.apply(vectors)
-        out = {"mean": reduction.mean, "components": reduction.components}
-        diagnostics["explained_variance"] = float(explained.sum())
-        diagnostics["components"] = float(len(reduction.components))
+        wanted = parse_reduction(parameters["reduction"])
+        points, reduction, figures = reduce(vectors, wanted, seed=seed, progress=progress)
+        out = reduction_arrays(reduction)
+        diagnostics |= figures
+    diagnostics["hopkins"] = hopkins(points, seed=seed)
+    chosen, swept = _choose(points, parameters, progress)
     progress("clustering", 0, None)
-    fit = cluster(
-        points, parameters["algorithm"], parameters["parameters"], seed=parameters["seed"]
-    )
+    fit = cluster(points, parameters["algorithm"], chosen, seed=seed)
     progress("measuring", 0, None)
-    diagnostics |= {
-        **measure_clustering(points, fit.labels, seed=parameters["seed"]),
-        **fit.figures,
-    }
+    diagnostics |= {**measure_clustering(points, fit.labels, seed=seed), **fit.figures}
     clusters = [asdict(found) for found in describe_clusters(vectors, fit.labels)]
+    if parameters["stability"]:
+        diagnostics["stability"], of_clusters = measure_stability(
+            points,
+            fit.labels,
+            parameters["algorithm"],
+            chosen,
+            resamples=parameters["stability"],
+            seed=seed,
+            progress=progress,
+        )
+        for found, value in zip(clusters, of_clusters.tolist(), strict=True):
+            found["stability"] = None if np.isnan(value) else value
     out |= {"labels": fit.labels, "centroids": centroids(vectors, fit.labels)}
     out |= assigner_arrays(fit.assigner)
-    return out, {"clusters": clusters, "diagnostics": diagnostics}
+    return out, {"clusters": clusters, "diagnostics": diagnostics, "sweep": swept}
+
+
+def _choose(
+    points: Points, parameters: Mapping[str, Any], progress: Progress
+) -> tuple[Mapping[str, Any], dict[str, Any] | None]:
+    """The algorithm's parameters with one k, and how it was chosen where a range was given."""
+    algorithm, given = parameters["algorithm"], parameters["parameters"]
+    resolved, ks = resolve_range(algorithm, given, points=len(points))
+    if ks is None:
+        return resolved, None
+    criterion = parameters["criterion"]
+    found = sweep(points, algorithm, resolved, ks, seed=parameters["seed"], progress=progress)
+    k = found.choices[criterion]
+    if k is None:
+        raise InvalidParameters(
+            f"{criterion} is undefined for every k from {ks[0]} to {ks[-1]}; allowed here: another "
+            "criterion, or a range with a k between 2 and the number of points"
+        )
+    return {**resolved, "k": k}, {**asdict(found), "criterion": criterion, "k": k}
