@@ -3,8 +3,9 @@ import { onlyFailed } from "./items.js";
 import { Job } from "./job.js";
 import type { CallOptions, Http, Transport } from "./transport.js";
 import type {
-  Calibration, ClusterCard, Clustering, ClusteringRequest, JobStatus, Migration, MigrationRequest,
-  Placements, Projection, ProjectionPoints, ProjectionRequest, Training, TrainingRequest,
+  Agreement, AgreementOptions, Assignments, Calibration, ClusterCard, Clustering, ClusteringRequest,
+  JobStatus, Migration, MigrationRequest, Placements, Projection, ProjectionPoints, ProjectionRequest,
+  Training, TrainingRequest,
 } from "./types.js";
 
 const PNG = { headers: { Accept: "image/png" }, parseAs: "blob" } as const;
@@ -58,6 +59,42 @@ export class Runs {
     return this.transport.send("always", options, (http, signal) =>
       http.GET("/v1/collections/{collection}/clusterings/{name}", { params, signal }),
     );
+  }
+
+  /** What spoke for each `k` of a clustering whose `k` was chosen from a range, as PNG. */
+  clusteringPlot(name: string, options: CallOptions = {}): Promise<Blob> {
+    const init = { params: { path: { ...this.path, name } }, ...PNG };
+    return this.transport.send("always", options, (http, signal) =>
+      http.GET("/v1/collections/{collection}/clusterings/{name}", { ...init, signal }),
+    );
+  }
+
+  /**
+   * A clustering against a metadata field, such as "metadata.label"; with `value` also the clusters that hold
+   * it. Rejects with UnknownClustering, InvalidField.
+   */
+  agreement(name: string, query: AgreementOptions, options: CallOptions = {}): Promise<Agreement> {
+    const params = { path: { ...this.path, name }, query };
+    return this.transport.send("always", options, (http, signal) =>
+      http.GET("/v1/collections/{collection}/clusterings/{name}/agreement", { params, signal }),
+    );
+  }
+
+  /**
+   * The clusters of new images, in order, with a confidence; they are not indexed. An image that cannot be used
+   * has `error` in its item. Rejects with UnknownClustering.
+   */
+  async assign(
+    name: string,
+    images: readonly ImageInput[],
+    options: CallOptions = {},
+  ): Promise<Assignments> {
+    const parts = await this.transport.read(images, options);
+    const init = { params: { path: { ...this.path, name } }, body: form({ images: parts }) };
+    const call = this.transport.send("always", options, (http, signal) =>
+      http.POST("/v1/collections/{collection}/clusterings/{name}/assign", { ...init, signal }),
+    );
+    return call.catch(onlyFailed(parts, (error) => ({ items: [{ index: 0, error }] })));
   }
 
   /** A cluster's medoid, spread and typical members with maps. Rejects with UnknownCluster. */

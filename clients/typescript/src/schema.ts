@@ -434,7 +434,9 @@ export interface paths {
         };
         /**
          * One clustering
-         * @description Its parameters, clusters with sizes and medoids, and diagnostics.
+         * @description Its parameters, clusters with sizes, medoids, exemplars and outliers, and diagnostics.
+         *
+         *     The plot is there for a clustering whose `k` was chosen from a range.
          */
         get: operations["get_v1_collections__collection__clusterings__name__get"];
         put?: never;
@@ -444,6 +446,28 @@ export interface paths {
          * @description Remove the run and its labels from all images.
          */
         delete: operations["delete_v1_collections__collection__clusterings__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/clusterings/{name}/agreement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare a clustering with a metadata field
+         * @description The confusion table, Rand index, mutual information, purity and more, and the best one-to-one matching.
+         *
+         *     Also whether the field depends on the cluster at all, and with `value` the clusters that hold it.
+         */
+        get: operations["agreement_v1_collections__collection__clusterings__name__agreement_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -465,6 +489,26 @@ export interface paths {
         get: operations["card_v1_collections__collection__clusterings__name__clusters__label__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/clusterings/{name}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the clusters of new images
+         * @description The cluster of each image with a confidence, independent of the others; nothing is stored.
+         */
+        post: operations["assign_images_v1_collections__collection__clusterings__name__assign_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -752,6 +796,79 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AgreementOut
+         * @description A clustering against the values of a metadata field.
+         */
+        AgreementOut: {
+            /** Field */
+            field: string;
+            /**
+             * Points
+             * @description Images of the run that have a value.
+             */
+            points: number;
+            /**
+             * Without
+             * @description Images of the run that have none, left out, or are deleted.
+             */
+            without: number;
+            /**
+             * Clusters
+             * @description Labels in the order of the rows; -1 is noise.
+             */
+            clusters: number[];
+            /**
+             * Values
+             * @description Values in the order of the columns.
+             */
+            values: string[];
+            /**
+             * Confusion
+             * @description How many images are in both.
+             */
+            confusion: number[][];
+            /**
+             * Matching
+             * @description The best one-to-one matching.
+             */
+            matching: components["schemas"]["MatchedValue"][];
+            /** Figures */
+            figures: {
+                [key: string]: number;
+            };
+            /** @description Null if no value was asked for. */
+            holding?: components["schemas"]["HoldingOut"] | null;
+            /** @description Null if there is one cluster or one value. */
+            independence: components["schemas"]["IndependenceOut"] | null;
+        };
+        /**
+         * AssignResponse
+         * @description The clusters of new images.
+         */
+        AssignResponse: {
+            /** Items */
+            items: components["schemas"]["AssignedItem"][];
+        };
+        /**
+         * AssignedItem
+         * @description The cluster of one image, or why there is none.
+         */
+        AssignedItem: {
+            /** Index */
+            index: number;
+            /**
+             * Label
+             * @description -1 is noise.
+             */
+            label?: number | null;
+            /**
+             * Confidence
+             * @description 0 (noise, or halfway between two clusters) to 1, by the clustering's rule.
+             */
+            confidence?: number | null;
+            error?: components["schemas"]["ItemError"] | null;
+        };
+        /**
          * AutoencoderRequest
          * @description How to train an autoencoder on a collection's pictures.
          */
@@ -975,6 +1092,28 @@ export interface components {
              * @description Mean cosine distance of members to the centre.
              */
             spread: number;
+            /**
+             * Separation
+             * @description Cosine distance of the centre to the nearest other one; null if alone.
+             */
+            separation?: number | null;
+            /**
+             * Stability
+             * @description Mean Jaccard index with its like in bootstrap samples; null if not measured.
+             */
+            stability?: number | null;
+            /**
+             * Exemplars
+             * @description Ids of the images nearest to the centre.
+             * @default []
+             */
+            exemplars?: string[];
+            /**
+             * Outliers
+             * @description Ids of the members farthest from it.
+             * @default []
+             */
+            outliers?: string[];
         };
         /**
          * ClusteringOut
@@ -1008,6 +1147,8 @@ export interface components {
             noise: number;
             /** Clusters */
             clusters: components["schemas"]["ClusterOut"][];
+            /** @description Null where `k` was given, or not asked for. */
+            sweep?: components["schemas"]["Sweep"] | null;
             /** Diagnostics */
             diagnostics: {
                 [key: string]: number | null;
@@ -1036,19 +1177,39 @@ export interface components {
             algorithm?: string;
             /**
              * Parameters
+             * @description The algorithm's own; `k` may be a range `[from, to]`, from which one is chosen.
              * @example {
              *       "k": 8
+             *     }
+             * @example {
+             *       "k": [
+             *         2,
+             *         20
+             *       ]
              *     }
              */
             parameters?: {
                 [key: string]: unknown;
             };
             /**
+             * Criterion
+             * @description What a `k` is chosen from a range by.
+             * @default silhouette
+             * @enum {string}
+             */
+            criterion?: "silhouette" | "elbow" | "calinski_harabasz" | "davies_bouldin" | "gap";
+            /**
              * Reduction
-             * @description Reduce first: `pca:50` components, `pca:0.95` of the variance.
+             * @description Reduce first: `pca:50` components, `pca:0.95` of the variance, `whiten:50` or `whiten:0.95` (the same at equal variance), `random:64` directions, `umap:10` dimensions.
              * @example pca:50
              */
             reduction?: string | null;
+            /**
+             * Stability
+             * @description Bootstrap samples by which the clusters' stability is measured.
+             * @default 0
+             */
+            stability?: number;
             /** Filter */
             filter?: {
                 [key: string]: unknown;
@@ -1504,6 +1665,25 @@ export interface components {
             error?: components["schemas"]["ItemError"] | null;
         };
         /**
+         * HoldingOut
+         * @description The clusters that hold the images of a value.
+         */
+        HoldingOut: {
+            /** Value */
+            value: string;
+            /** Clusters */
+            clusters: number[];
+            /** Precision */
+            precision: number;
+            /** Recall */
+            recall: number;
+            /**
+             * Quality
+             * @description Precision and recall, weighted.
+             */
+            quality: number;
+        };
+        /**
          * ImageOut
          * @description An indexed image.
          */
@@ -1550,6 +1730,26 @@ export interface components {
             metadata: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * IndependenceOut
+         * @description A test of whether the value does not depend on the cluster.
+         */
+        IndependenceOut: {
+            /**
+             * Test
+             * @enum {string}
+             */
+            test: "chi_square" | "permutation";
+            /** Statistic */
+            statistic: number;
+            /** P */
+            p: number;
+            /**
+             * Cramers V
+             * @description How strong the dependence is, 0 to 1.
+             */
+            cramers_v: number;
         };
         /**
          * IndexItem
@@ -1684,6 +1884,16 @@ export interface components {
             made_from: "image" | "thumbnail";
             /** @description Null where it was not asked for, or the map is empty. */
             faithfulness?: components["schemas"]["Faithfulness"] | null;
+        };
+        /**
+         * MatchedValue
+         * @description A cluster and the value matched to it.
+         */
+        MatchedValue: {
+            /** Label */
+            label: number;
+            /** Value */
+            value: string;
         };
         /**
          * Migration
@@ -2118,6 +2328,66 @@ export interface components {
              * @description How many of them its graph holds; the others are searched exactly.
              */
             indexed: number;
+        };
+        /**
+         * Sweep
+         * @description How `k` was chosen from a range.
+         */
+        Sweep: {
+            /** K */
+            k: number;
+            /**
+             * Criterion
+             * @enum {string}
+             */
+            criterion: "silhouette" | "elbow" | "calinski_harabasz" | "davies_bouldin" | "gap";
+            /**
+             * Points
+             * @description How many images were swept: beyond 20,000 a random sample.
+             */
+            points: number;
+            /** Candidates */
+            candidates: components["schemas"]["SweepCandidate"][];
+            /**
+             * Choices
+             * @description What each criterion would choose.
+             */
+            choices: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * SweepCandidate
+         * @description What speaks for a `k`; null where a figure is undefined.
+         */
+        SweepCandidate: {
+            /** K */
+            k: number;
+            /**
+             * Within
+             * @description Sum of squared distances to the clusters' means (inertia).
+             */
+            within: number;
+            /** Silhouette */
+            silhouette: number | null;
+            /**
+             * Silhouette Low
+             * @description Lower bound, 95 % confidence.
+             */
+            silhouette_low: number | null;
+            /**
+             * Silhouette High
+             * @description Upper bound; both are the mean if exact.
+             */
+            silhouette_high: number | null;
+            /** Calinski Harabasz */
+            calinski_harabasz: number | null;
+            /** Davies Bouldin */
+            davies_bouldin: number | null;
+            /** Gap */
+            gap: number | null;
+            /** Gap Error */
+            gap_error: number | null;
         };
         /**
          * ThumbnailAgreement
@@ -4201,17 +4471,38 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description As JSON, or with `Accept: image/png` a plot of how `k` was chosen. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "image/png": string;
                     "application/json": components["schemas"]["ClusteringOut"];
                 };
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4253,6 +4544,66 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    agreement_v1_collections__collection__clusterings__name__agreement_get: {
+        parameters: {
+            query: {
+                /** @description A field of the metadata. */
+                field: string;
+                /** @description Also find the clusters that hold this value. */
+                value?: string | null;
+                /** @description Weight of precision in their quality; recall has the rest. */
+                precision_weight?: number;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgreementOut"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4321,6 +4672,117 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign_images_v1_collections__collection__clusterings__name__assign_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @description Image files. */
+                    images: string[];
+                };
+                "image/*": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignResponse"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

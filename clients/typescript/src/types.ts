@@ -8,6 +8,8 @@ type Schemas = components["schemas"];
 /** Qdrant's filter JSON over `metadata.*` and `clusters.*`. */
 export type Filter = Record<string, unknown>;
 
+export type Agreement = Schemas["AgreementOut"];
+export type Assignments = Schemas["AssignResponse"];
 export type Calibration = Schemas["CalibrationOut"];
 export type ClusterCard = Schemas["ClusterCard"];
 export type Clustering = Schemas["ClusteringOut"];
@@ -56,6 +58,12 @@ export type ExplainOptions = Query<"/v1/explain", "post"> & {
   reference?: ImageInput;
   vector?: number[];
 };
+
+/** The metadata field, and optionally the value to judge by and the weight of precision. */
+export type AgreementOptions = Query<
+  "/v1/collections/{collection}/clusterings/{name}/agreement",
+  "get"
+>;
 
 /** Jobs of one collection, and how many. */
 export type JobsOptions = Query<"/v1/jobs", "get">;
