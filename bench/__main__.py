@@ -6,7 +6,16 @@ import importlib
 import json
 import sys
 
-BENCHES = ("startup", "encoders", "explanation", "throughput", "memory", "store")
+BENCHES = (
+    "startup",
+    "encoders",
+    "explanation",
+    "throughput",
+    "memory",
+    "store",
+    "clustering",
+    "indexing",
+)
 
 
 def main() -> None:

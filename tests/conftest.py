@@ -12,6 +12,14 @@ import pytest
 os.environ.setdefault("LOOKALIKE_PLAN", "float32")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Journals of indexing runs are none of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def clothing() -> Path:
     """Photographs of clothes in one folder per class; skips where they are not at hand."""

@@ -33,7 +33,7 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def index_bar() -> Iterator[Callable[[IndexProgress], None]]:
-    """A bar over files with rate, time left and failures; yields the callback that moves it."""
+    """A bar over images with rate, time left, failures, and the bottleneck; yields what moves it."""
     console = Console(stderr=True)
     columns = (
         TextColumn("indexing"),
@@ -42,12 +42,20 @@ def index_bar() -> Iterator[Callable[[IndexProgress], None]]:
         _RateColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[failed]} failed"),
+        TextColumn("{task.fields[work]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None, failed=0)
+        task = progress.add_task("", total=None, failed=0, work="")
         yield lambda now: progress.update(
-            task, completed=now.done, total=now.total, failed=now.failed
+            task, completed=now.done, total=now.total, failed=now.failed, work=_work(now)
         )
+
+
+def _work(now: IndexProgress) -> str:
+    """The size of a batch, and the stage that the others wait for."""
+    batch = f"{now.batch_size:.0f} a batch" if now.batch_size else ""
+    slowest = f"slowest: {now.bottleneck}" if now.bottleneck else ""
+    return ", ".join(filter(None, (batch, slowest)))
 
 
 @contextmanager

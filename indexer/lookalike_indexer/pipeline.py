@@ -1,137 +1,169 @@
-"""Files through the client: read and hashed in threads, sent in batches, several at a time."""
+"""Images read and hashed in threads, in order, and sent in batches, several at a time; all within bounds."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from lookalike.client import Collection
 from lookalike.errors import ImageError, Internal, InvalidRequest, LookalikeError
 from lookalike.results import IndexItem, ItemError
-from lookalike_indexer.sources import SourceFile
+from lookalike_indexer.journal import Known
+from lookalike_indexer.sources.item import MAX_FILE_BYTES, Item, Unreadable, failure
+from lookalike_indexer.stages import Work
+from lookalike_indexer.targets import Target
 
-MAX_IMAGES = 16
+READERS = 8
+READ_AHEAD = 64
 MAX_BYTES = 16 * 2**20
-MAX_FILE_BYTES = 256 * 2**20  # the service's default limit on a whole request; keeps memory bounded
-IN_FLIGHT = 4
+"""Of a request, and a quarter of what is read ahead; a larger file is alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file to send, unless its SHA-256 is still `known_sha256`."""
+    """An item to read; `known` is what the journal says of it."""
 
-    file: SourceFile
-    known_sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a file: `status` with `sha256`, or `error`; `skipped` was not sent."""
-
-    file: SourceFile
-    status: Literal["created", "updated", "unchanged", "skipped"] | None = None
-    sha256: str = ""
-    error: ItemError | None = None
+    item: Item
+    source_key: str
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
-    file: SourceFile
+class Loaded:
+    """An item that was read."""
+
+    task: Task
     data: bytes
     sha256: str
 
 
-def upload(
-    collection: Collection, tasks: Iterable[Task], *, in_flight: int = IN_FLIGHT
-) -> Iterator[list[Outcome]]:
-    """Send all files; the outcomes of each batch as it ends, in no particular order.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an item: `status`, or `error`."""
 
-    At most `2 * in_flight` batches are under way, so that memory does not grow with the number of
-    files. A file that fails stops nothing. Raises what concerns them all: ConnectionFailed,
-    UnknownCollection, Overloaded that outlasts the client's retries, and the like.
-    """
-    pending: set[Future[list[Outcome]]] = set()
-    pool = ThreadPoolExecutor(in_flight, thread_name_prefix="lookalike-upload")
+    task: Task
+    sha256: str = ""
+    status: Literal["created", "updated", "unchanged"] | None = None
+    error: ItemError | None = None
+
+
+@contextmanager
+def threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """Threads that finish what they have begun and nothing else when they are left."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=f"lookalike-{name}")
     try:
-        for batch in batches(tasks):
-            pending.add(pool.submit(_upload_batch, collection, batch))
-            if len(pending) == 2 * in_flight:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+        yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def batches(
-    tasks: Iterable[Task], *, max_images: int = MAX_IMAGES, max_bytes: int = MAX_BYTES
-) -> Iterator[list[Task]]:
-    """Consecutive tasks of at most so many images and bytes; a larger file is alone."""
-    batch: list[Task] = []
+# -- reading
+
+
+def read_ahead(
+    tasks: Iterable[Task], pool: ThreadPoolExecutor, stages: Work
+) -> Iterator[Loaded | Outcome]:
+    """Each task read, in order, or why it cannot be."""
+    reading: deque[tuple[Future[Loaded | Outcome], int]] = deque()
     size = 0
     for task in tasks:
-        if batch and (len(batch) == max_images or size + task.file.size > max_bytes):
+        bytes_ = task.item.size or 0
+        while reading and (len(reading) == READ_AHEAD or size + bytes_ > 4 * MAX_BYTES):
+            future, freed = reading.popleft()
+            size -= freed
+            yield future.result()
+        reading.append((pool.submit(_read, task, stages), bytes_))
+        size += bytes_
+    while reading:
+        yield reading.popleft()[0].result()
+
+
+def _read(task: Task, stages: Work) -> Loaded | Outcome:
+    with stages.at("read"):
+        size = task.item.size
+        if size is not None and size > MAX_FILE_BYTES:
+            detail = f"The file has {size} bytes; at most {MAX_FILE_BYTES} are sent."
+            return Outcome(task, error=ItemError("image_too_large", detail))
+        try:
+            data = task.item.read()
+        except (OSError, Unreadable) as error:
+            why = failure(task.item.source, error)
+            return Outcome(task, error=ItemError(why.code, why.detail))
+        return Loaded(task, data, hashlib.sha256(data).hexdigest())
+
+
+# -- sending
+
+
+def batches(
+    loaded: Iterable[Loaded], max_images: int, max_bytes: int = MAX_BYTES
+) -> Iterator[list[Loaded]]:
+    """Consecutive ones of at most so many images and bytes; a larger file is alone."""
+    batch: list[Loaded] = []
+    size = 0
+    for one in loaded:
+        if batch and (len(batch) == max_images or size + len(one.data) > max_bytes):
             yield batch
             batch, size = [], 0
-        batch.append(task)
-        size += task.file.size
+        batch.append(one)
+        size += len(one.data)
     if batch:
         yield batch
 
 
-def _upload_batch(collection: Collection, batch: Sequence[Task]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    changed: list[_Loaded] = []
-    for task in batch:
-        loaded = _load(task.file)
-        if isinstance(loaded, Outcome):
-            outcomes.append(loaded)
-        elif loaded.sha256 == task.known_sha256:
-            outcomes.append(Outcome(task.file, "skipped", loaded.sha256))
-        else:
-            changed.append(loaded)
-    return outcomes + (_send(collection, changed) if changed else [])
+def send(
+    target: Target, loaded: Iterable[Loaded], pool: ThreadPoolExecutor
+) -> Iterator[list[Outcome]]:
+    """Send all; the outcomes of each batch as it ends. At most `target.at_once` are under way.
+
+    An image that fails stops nothing. Raises what concerns them all: ConnectionFailed, UnknownCollection,
+    Overloaded that outlasts the client's retries, and the like.
+    """
+    pending: set[Future[list[Outcome]]] = set()
+    for batch in batches(loaded, target.batch_images):
+        pending.add(pool.submit(_send_timed, target, batch))
+        if len(pending) > target.at_once:  # one in store, so that no thread waits for it
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        yield from (future.result() for future in done)
 
 
-def _load(file: SourceFile) -> _Loaded | Outcome:
-    if file.size > MAX_FILE_BYTES:
-        detail = f"The file has {file.size} bytes; at most {MAX_FILE_BYTES} are sent."
-        return Outcome(file, error=ItemError("image_too_large", detail))
+def _send_timed(target: Target, batch: Sequence[Loaded]) -> list[Outcome]:
+    with target.stages.at("service", len(batch)):
+        return _send(target, batch)
+
+
+def _send(target: Target, batch: Sequence[Loaded]) -> list[Outcome]:
+    """Send a batch; one that is refused as a whole is halved until the image at fault is alone."""
+    items = [one.task.item for one in batch]
     try:
-        data = file.path.read_bytes()
-    except OSError as error:
-        return Outcome(file, error=ItemError("unreadable_file", error.strerror or str(error)))
-    return _Loaded(file, data, hashlib.sha256(data).hexdigest())
-
-
-def _send(collection: Collection, batch: Sequence[_Loaded]) -> list[Outcome]:
-    """Send a batch; one that is refused as a whole is halved until the file at fault is alone."""
-    try:
-        result = collection.add(
-            [loaded.data for loaded in batch],
-            ids=[loaded.file.id for loaded in batch],
-            metadata=[loaded.file.metadata for loaded in batch],
-            sources=[str(loaded.file.path) for loaded in batch],
+        result = target.add(
+            [one.data for one in batch],
+            ids=[item.id for item in items],
+            metadata=[item.metadata for item in items],
+            sources=[item.source for item in items],
         )
     except LookalikeError as error:
-        if not _may_be_one_file(error):
+        if not _may_be_one_image(error):
             raise
         if len(batch) == 1:
-            return [Outcome(batch[0].file, error=ItemError(error.code, error.detail))]
+            why = ItemError(error.code, error.detail)
+            return [Outcome(batch[0].task, batch[0].sha256, error=why)]
         middle = len(batch) // 2
-        return _send(collection, batch[:middle]) + _send(collection, batch[middle:])
-    return [_outcome(loaded, item) for loaded, item in zip(batch, result, strict=True)]
+        return _send(target, batch[:middle]) + _send(target, batch[middle:])
+    return [_outcome(one, item) for one, item in zip(batch, result, strict=True)]
 
 
-def _may_be_one_file(error: LookalikeError) -> bool:
+def _may_be_one_image(error: LookalikeError) -> bool:
     # 413 may also come from a proxy, without a code.
     return isinstance(error, (InvalidRequest, ImageError, Internal)) or error.status == 413
 
 
-def _outcome(loaded: _Loaded, item: IndexItem) -> Outcome:
-    return Outcome(loaded.file, item.status, loaded.sha256, item.error)
+def _outcome(one: Loaded, item: IndexItem) -> Outcome:
+    return Outcome(one.task, one.sha256, item.status, item.error)

@@ -8,8 +8,11 @@ import sys
 import structlog
 
 
-def configure(log_format: str) -> None:
-    """Send structlog and the standard library's logging to standard error in one format."""
+def configure(log_format: str, *, quiet: bool = False) -> None:
+    """Send structlog and the standard library's logging to standard error in one format.
+
+    `quiet` leaves out what is no warning, for commands that speak to people themselves.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -39,7 +42,7 @@ def configure(log_format: str) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
     # bentoml logs its own start-up at info, in its own words.
     logging.getLogger("bentoml").setLevel(logging.WARNING)
     logging.getLogger("bentoml").handlers = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
@@ -22,7 +23,7 @@ Output = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WireService]:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "200")
     service = WireService()
     with service.listen() as url:
@@ -76,12 +77,12 @@ def test_index_says_what_it_did_and_ends_with_0(
     assert "0 created, 0 updated, 3 unchanged" in capsys.readouterr().out
 
 
-def test_index_ends_with_1_if_files_failed_and_lists_them(
+def test_index_ends_with_3_if_files_failed_and_lists_them(
     service: WireService, photos: Path, tmp_path: Path, capsys: Output
 ) -> None:
     (photos / "bad.jpg").write_bytes(b"broken")
     errors = tmp_path / "errors.jsonl"
-    assert lookalike("index", str(photos), "-c", "photos", "--errors", str(errors)) == 1
+    assert lookalike("index", str(photos), "-c", "photos", "--errors", str(errors)) == 3
     assert "bad.jpg: truncated_image: The image ends too early." in capsys.readouterr().err
     (failure,) = map(json.loads, errors.read_text().splitlines())
     assert failure == {
@@ -95,11 +96,62 @@ def test_index_prints_failures_and_a_summary_as_json(
     service: WireService, photos: Path, capsys: Output
 ) -> None:
     (photos / "bad.jpg").write_bytes(b"broken")
-    assert lookalike("index", str(photos), "-c", "photos", "--json") == 1
-    failed, summary = lines(capsys)
+    assert lookalike("index", str(photos), "-c", "photos", "--json") == 3
+    progress, failed, summary = lines(capsys)
+    assert (progress["event"], progress["done"], progress["total"]) == ("progress", 0, 4)
     assert (failed["event"], failed["code"]) == ("failed", "truncated_image")
     assert summary["event"] == "summary"
     assert (summary["total"], summary["created"], summary["failed"]) == (4, 3, 1)
+    assert summary["bottleneck"] in {"read", "service"}
+
+
+def test_index_takes_a_manifest_with_columns_as_named(
+    service: WireService, photos: Path, capsys: Output
+) -> None:
+    rows = photos / "rows.csv"
+    rows.write_text("scan,case,finding,age\na/two.jpg,17,cyst,40\nb/three.jpg,18,none,50\n")
+    named = ["--path-column", "scan", "--id-column", "case", "--label-from", "finding"]
+    assert lookalike("index", str(rows), "-c", "photos", *named) == 0
+    stored = service.images["photos"]
+    assert {id: image["metadata"] for id, image in stored.items()} == {
+        "17": {"finding": "cyst", "age": 40, "label": "cyst"},
+        "18": {"finding": "none", "age": 50, "label": "none"},
+    }
+
+
+def test_index_reads_paths_from_standard_input(
+    service: WireService, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{photos}/a/two.jpg\n{photos}/b/three.jpg\n"))
+    assert lookalike("index", "-", "-c", "photos") == 0
+    assert len(service.images["photos"]) == 2
+
+
+def test_index_prunes_little_at_once_and_much_only_with_yes(
+    service: WireService, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for i in range(10):
+        (photos / f"{i}.jpg").write_bytes(b"picture %d" % i)
+    lookalike("index", str(photos), "-c", "photos")
+    (photos / "0.jpg").unlink()
+    assert lookalike("index", str(photos), "-c", "photos", "--prune") == 0
+    assert "1 deleted" in capsys.readouterr().out
+    for i in range(1, 6):
+        (photos / f"{i}.jpg").unlink()
+    assert lookalike("index", str(photos), "-c", "photos", "--prune") == 2
+    assert "--yes" in capsys.readouterr().err
+    assert len(service.images["photos"]) == 12
+    assert lookalike("index", str(photos), "-c", "photos", "--prune", "--yes") == 0
+    assert len(service.images["photos"]) == 7
+
+
+def test_index_stores_copies_as_asked(service: WireService, photos: Path, capsys: Output) -> None:
+    (photos / "copy.jpg").write_bytes((photos / "a/two.jpg").read_bytes())
+    assert lookalike("index", str(photos), "-c", "photos") == 0
+    assert "3 created, 0 updated, 0 unchanged, 1 copies, 0 failed" in capsys.readouterr().out
+    assert lookalike("index", str(photos), "-c", "each", "--duplicates", "each") == 0
+    assert len(service.images["each"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -110,8 +162,18 @@ def test_index_prints_failures_and_a_summary_as_json(
         ["{photos}", "-c", "photos", "--index-field", "age"],
         ["{photos}", "-c", "photos", "--index-field", "age:number"],
         ["{photos}"],
+        ["{photos}", "-c", "photos", "--data", "folder"],
+        ["{photos}", "-c", "photos", "--label-from", "finding"],
     ],
-    ids=["no folder", "no model", "no type", "no such type", "no collection"],
+    ids=[
+        "no folder",
+        "no model",
+        "no type",
+        "no such type",
+        "no collection",
+        "a folder for nothing",
+        "no column",
+    ],
 )
 def test_index_ends_with_2_if_it_cannot_run(
     service: WireService, photos: Path, arguments: list[str], capsys: Output
@@ -149,6 +211,61 @@ def test_search_by_id_prints_hits_as_json(
     assert [hit["id"] for hit in lines(capsys)] == ["a/[x].jpg", "a/two.jpg", "b/three.jpg"]
     sent = json.loads(service.requests[-1].content)
     assert sent == {"id": "a/two.jpg", "limit": 10, "offset": 0, "filter": condition}
+
+
+def test_search_sends_every_way_to_search(service: WireService, indexed: Path) -> None:
+    arguments = [
+        "--positive",
+        "a",
+        "--positive",
+        "b",
+        "--negative",
+        "c",
+        "--strategy",
+        "best_score",
+    ]
+    arguments += ["--group-by", "metadata.label", "--group-size", "2", "--exact"]
+    assert lookalike("search", "-c", "photos", *arguments) == 0
+    sent = json.loads(service.requests[-1].content)
+    assert (sent["positive"], sent["negative"]) == (["a", "b"], ["c"])
+    assert (sent["group_by"], sent["group_size"], sent["exact"]) == ("metadata.label", 2, True)
+    assert lookalike("search", "-c", "photos", "--id", "a", "--diversity", "0.5", "--ef", "99") == 0
+    sent = json.loads(service.requests[-1].content)
+    assert (sent["diversity"], sent["ef"]) == (0.5, 99)
+
+
+def test_search_by_a_region_says_that_it_is_of_the_thumbnail(
+    service: WireService, indexed: Path, capsys: Output
+) -> None:
+    assert lookalike("search", "-c", "photos", "--id", "a", "--region", "1,2,30,40") == 0
+    sent = json.loads(service.requests[-1].content)["region"]
+    assert sent == {"left": 1, "top": 2, "width": 30, "height": 40}
+    assert "thumbnail" in capsys.readouterr().err
+    assert lookalike("search", "-c", "photos", "--id", "a", "--region", "1,2") == 2
+
+
+def test_search_shows_groups_and_once_calibrated_verdicts_and_staleness(
+    indexed: Path, capsys: Output
+) -> None:
+    query = ("search", "-c", "photos", "--id", "a")
+    assert lookalike(*query) == 0
+    assert "verdict" not in capsys.readouterr().out
+    assert lookalike("calibrate", "photos") == 0
+    assert "similar from 0.6750, near duplicates not told apart" in capsys.readouterr().out
+    assert lookalike(*query, "--group-by", "metadata.label") == 0
+    shown = capsys.readouterr()
+    assert "similar" in shown.out
+    assert "group" in shown.out
+    assert "lookalike calibrate photos" in shown.err
+
+
+def test_calibrate_and_facets_print_json(indexed: Path, capsys: Output) -> None:
+    assert lookalike("calibrate", "photos", "--json") == 0
+    assert lines(capsys)[0]["threshold"] == 0.7
+    assert lookalike("facets", "photos", "metadata.label", "--json") == 0
+    assert lines(capsys) == [{"value": "a", "count": 2}, {"value": "b", "count": 1}]
+    assert lookalike("facets", "photos", "metadata.label") == 0
+    assert "images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -190,6 +307,7 @@ def test_explain_takes_a_target_and_says_what_to_think_of_the_map(
             "layercam",
             "blocks.5",
         )
+        assert asked.get("faithfulness") != "false"  # the picture says the verdict too
     assert lookalike("explain", image, "--target", "everything", "-o", str(output)) == 2
 
 
@@ -207,6 +325,20 @@ def test_cluster_waits_and_shows_sizes_medoids_and_diagnostics(
     assert job["parameters"]["seed"] == 3
     assert lookalike("cluster", "photos", "--json") == 0
     assert lines(capsys)[0]["clusters"][0]["size"] == 2
+
+
+def test_cluster_shows_how_k_was_chosen(
+    indexed: Path, service: WireService, capsys: Output
+) -> None:
+    options = ["--param", "k=[1,2]", "--criterion", "gap", "--stability", "4"]
+    assert lookalike("cluster", "photos", *options) == 0
+    shown = capsys.readouterr().out
+    assert "k = 1 by gap, of 2 images" in shown
+    assert "0.125" in shown
+    (job,) = service.jobs.values()
+    assert job["parameters"]["criterion"] == "gap"
+    assert job["parameters"]["stability"] == 4
+    assert job["parameters"]["parameters"] == {"k": [1, 2]}
 
 
 def test_project_writes_the_map(

@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 
 from lookalike import Lookalike, errors
 from lookalike.client import Collection
-from lookalike_indexer.pipeline import Task, batches
+from lookalike_indexer.pipeline import Loaded, Task, batches
 from lookalike_indexer.report import IndexProgress
-from lookalike_indexer.sources import SourceFile
+from lookalike_indexer.sources.item import Item
 from tests.fakes.wire import WireService, problem
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_the_same_folder_goes_into_another_collection_too(
 
 def test_a_folder_within_a_folder_has_ids_of_its_own(collection: Collection, photos: Path) -> None:
     collection.index(photos)
-    assert collection.index(photos / "class0").created == 10
+    assert collection.index(photos / "class0", duplicates="each").created == 10
 
 
 def test_broken_files_are_reported_and_stop_nothing(
@@ -170,7 +170,7 @@ def test_a_service_that_goes_away_stops_the_run_and_the_next_goes_on(
     def flaky(request: httpx.Request) -> httpx.Response:
         nonlocal posts
         posts += request.url.path.endswith("/images")
-        if posts > 2:
+        if posts > 1:
             raise httpx.ConnectError("gone", request=request)
         return service.handle(request)
 
@@ -204,12 +204,12 @@ def test_nothing_to_index_is_an_error(collection: Collection, tmp_path: Path) ->
         collection.index(tmp_path / "empty")
 
 
-def test_a_damaged_checkpoint_is_named_with_what_to_do(
-    collection: Collection, photos: Path, cache: Path
+def test_a_damaged_journal_is_named_with_what_to_do(
+    collection: Collection, photos: Path, state: Path
 ) -> None:
     collection.index(photos)
-    (checkpoint,) = (cache / "lookalike").glob("*.sqlite")
-    checkpoint.write_bytes(b"this is no database, and long enough to look at" * 50)
+    (journal,) = (state / "lookalike").glob("*.sqlite")
+    journal.write_bytes(b"this is no database, and long enough to look at" * 50)
     with pytest.raises(errors.InvalidInput, match="Delete the file"):
         collection.index(photos)
 
@@ -238,15 +238,54 @@ def test_overload_beyond_patience_is_raised_not_counted_as_broken_files(
 def test_batches_keep_order_lose_nothing_and_stay_within_bounds(
     sizes: list[int], max_images: int, max_bytes: int
 ) -> None:
-    tasks = [Task(SourceFile(Path(str(i)), str(i), {}, n, 0)) for i, n in enumerate(sizes)]
-    made = list(batches(tasks, max_images=max_images, max_bytes=max_bytes))
-    assert [task for batch in made for task in batch] == tasks
+    loaded = [Loaded(Task(Item(str(i), "", bytes), ""), bytes(n), "") for i, n in enumerate(sizes)]
+    made = list(batches(loaded, max_images, max_bytes))
+    assert [one for batch in made for one in batch] == loaded
     for batch in made:
         assert 1 <= len(batch) <= max_images
-        assert len(batch) == 1 or sum(task.file.size for task in batch) <= max_bytes
+        assert len(batch) == 1 or sum(len(one.data) for one in batch) <= max_bytes
 
 
-def test_a_run_killed_in_the_middle_goes_on_from_its_checkpoint(
+def test_two_files_with_one_id_are_told_and_the_first_is_kept(
+    collection: Collection, service: WireService, photos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "class0" / "00.jpg"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"something else")
+    report = collection.index([photos, other.parents[1], photos])
+    assert (report.created, report.failed) == (40, 1)
+    assert report.failures[0].code == "duplicate_id"
+    assert str(photos / "class0/00.jpg") in report.failures[0].detail
+    assert service.images["photos"]["class0/00.jpg"]["source"] == str(photos / "class0/00.jpg")
+
+
+def test_failures_are_listed_in_a_file_as_they_come(
+    collection: Collection, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "class1/bad.jpg").write_bytes(b"broken")
+    report = collection.index(photos)
+    (line,) = Path(report.errors_path).read_text().splitlines()
+    assert json.loads(line)["path"] == str(photos / "class1/bad.jpg")
+    (photos / "class1/bad.jpg").unlink()
+    assert Path(collection.index(photos).errors_path).read_text() == ""
+
+
+def test_progress_says_how_fast_and_what_the_others_wait_for(
+    collection: Collection, photos: Path
+) -> None:
+    seen: list[IndexProgress] = []
+    report = collection.index(photos, progress=seen.append)
+    last = seen[-1]
+    assert (last.done, last.total, last.indexed) == (40, 40, 40)
+    assert last.rate == pytest.approx(40 / last.seconds)
+    assert last.seconds_left == 0
+    assert set(last.busy) == {"read", "service"}
+    assert last.bottleneck in last.busy
+    assert last.batch_size == 20  # 32 and 8
+    assert (report.batch_size, report.busy) == (last.batch_size, last.busy)
+
+
+def test_a_run_killed_in_the_middle_goes_on_from_its_journal(
     service: WireService, photos: Path
 ) -> None:
     for i in range(40, 400):

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from lookalike import FieldType, LookalikeError
-from lookalike_indexer.indexing import index as run
+from lookalike_indexer.indexing import index_into
 from lookalike_indexer.options import ApiKey, CollectionOption, Json, Url, connect, read_pairs
 from lookalike_indexer.output import print_json
-from lookalike_indexer.report import FileFailure, IndexProgress, IndexReport
+from lookalike_indexer.report import IndexProgress, IndexReport
+from lookalike_indexer.run import Confirm
+from lookalike_indexer.sources.manifests import Columns
+from lookalike_indexer.targets import ServiceTarget, Target, open_direct
 
 _PATIENCE = 9  # retries: a service that is busy or restarting stops no long run for about a minute
+_TIMEOUT = 600.0  # seconds: a slow encoder takes minutes for the images under way
+_ASK_FROM = 0.2
+"""Share of what a source gave once that is not deleted without being asked for."""
+_SOME_FAILED, _COULD_NOT_RUN, _STOPPED = 3, 2, 130
+
+
+class DuplicatesOption(StrEnum):
+    """What becomes of exact copies."""
+
+    once = "once"
+    each = "each"
+
+
+_SOURCE, _DIRECT = "Source", "Direct"
 
 
 def index(
-    paths: Annotated[list[str], typer.Argument(help="Folders, globs in quotes, or files.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders, globs in quotes, files; manifests (.csv, .tsv, .jsonl, .parquet); lists (.txt); "
+            "archives (.tar, .zip); URLs; addresses such as s3://bucket/photos; - for standard input."
+        ),
+    ],
     *,
     collection: CollectionOption,
     model: Annotated[
@@ -34,43 +61,122 @@ def index(
             help="A metadata field to filter by, keyword, integer, float or bool; repeatable.",
         ),
     ] = None,
+    label_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="folder|COLUMN",
+            help="Metadata `label`: the name of the image's folder, or a manifest's column.",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
+    path_column: Annotated[
+        str | None,
+        typer.Option(
+            help="A manifest's column that refers to the images; by default path, file, image, url ….",
+            metavar="COLUMN",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            help="A manifest's column of ids; by default the reference is the id.",
+            metavar="COLUMN",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
+    duplicates: Annotated[
+        DuplicatesOption,
+        typer.Option(help="Store exact copies once, with all their sources, or each."),
+    ] = DuplicatesOption.once,
     recheck: Annotated[
         bool,
-        typer.Option("--recheck", help="Send files again that were indexed and have not changed."),
+        typer.Option("--recheck", help="Send images again that were indexed and have not changed."),
+    ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Delete images that the source gave once and has no more."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Prune without asking, however many images are gone.")
     ] = False,
     errors: Annotated[
-        Path | None, typer.Option(help="Write failed files here, one JSON object a line.")
+        Path | None,
+        typer.Option(
+            help="Where the failed images are listed, one JSON object a line.",
+            show_default="beside the journal",
+        ),
+    ] = None,
+    direct: Annotated[
+        bool,
+        typer.Option(
+            "--direct",
+            help="Encode and store here, without a service; it must not have the folder open.",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --direct: folder of the embedded store.",
+            show_default="LOOKALIKE_DATA or lookalike-data",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = None,
+    qdrant_url: Annotated[
+        str | None,
+        typer.Option(
+            help="With --direct: a Qdrant server instead of the folder.",
+            show_default="LOOKALIKE_QDRANT_URL",
+            rich_help_panel=_DIRECT,
+        ),
     ] = None,
     url: Url = None,
     api_key: ApiKey = None,
     json: Json = False,
 ) -> None:
-    """Index folders of images into a collection, which is created if it is missing.
+    """Index images into a collection, which is created if it is missing.
 
-    An image's id is its path within the folder. Its metadata are `folder`, the path of the
-    sub-folder it is in, and `label`, that sub-folder's own name. Unchanged files are skipped, so
-    that running it again goes on where it was stopped. Exit status: 0 all indexed, 1 some files
-    failed, 2 it could not run.
+    The id of an image is its path within the folder, or what a manifest or list calls it. Unchanged images
+    are skipped, so that running it again goes on where it was stopped. Exit status: 0 all indexed, 3 some
+    images failed, 2 it could not run, 130 interrupted.
     """
+    if not direct and (data or qdrant_url):
+        raise typer.BadParameter("--data and --qdrant-url are for --direct.")
     fields = _fields(index_field or [])
-    with _could_not_run(), connect(url, api_key) as client:
-        client.info()  # tells soon if nothing answers
-    with _could_not_run(), connect(url, api_key, retries=_PATIENCE) as client:
-        report = run(
-            client.collection(collection),
+    with _could_not_run(), ExitStack() as stack:
+        if direct:
+            folder = None if data is None else str(data)
+            target = open_direct(collection, data=folder, qdrant_url=qdrant_url, model=model)
+            stack.callback(target.close)
+        else:
+            target = _behind_service(stack, url, api_key, collection)
+        report = index_into(
+            target,
             paths,
-            progress=_print_failures if json else "bar",
+            columns=Columns(path_column, id_column, label_from),
+            progress=_Lines() if json else "bar",
             model=model,
             indexes=fields,
             recheck=recheck,
+            duplicates=duplicates.value,
+            prune=_confirmation(yes=yes) if prune else None,
+            errors=errors,
         )
-        if errors is not None:
-            _write_errors(errors, report.failures)
     if json:
         print_json({"event": "summary", "collection": collection, **_summary(report)})
     else:
-        _print_summary(report, collection, errors)
-    raise typer.Exit(1 if report.failures else 0)
+        _print_summary(report, collection)
+    raise typer.Exit(_COULD_NOT_RUN if report.kept else _SOME_FAILED if report.failures else 0)
+
+
+def _behind_service(
+    stack: ExitStack, url: str | None, api_key: str | None, collection: str
+) -> Target:
+    with connect(url, api_key) as client:
+        client.info()  # tells soon if nothing answers
+    client = stack.enter_context(connect(url, api_key, retries=_PATIENCE, timeout=_TIMEOUT))
+    return ServiceTarget(client.collection(collection))
 
 
 def _fields(texts: list[str]) -> dict[str, FieldType]:
@@ -83,42 +189,83 @@ def _fields(texts: list[str]) -> dict[str, FieldType]:
     return cast("dict[str, FieldType]", named)
 
 
+def _confirmation(*, yes: bool) -> Confirm:
+    """Asks before much is deleted; where nobody can be asked, the answer is no."""
+
+    def confirm(gone: int, known: int) -> bool:
+        if yes or gone < _ASK_FROM * known:
+            return True
+        if not sys.stdin.isatty():
+            return False
+        return typer.confirm(f"{gone} of {known} images are gone from their source. Delete them?")
+
+    return confirm
+
+
 @contextmanager
 def _could_not_run() -> Iterator[None]:
     try:
         yield
     except (LookalikeError, OSError) as error:
         typer.echo(f"lookalike: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(_COULD_NOT_RUN) from error
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from here.", err=True)
+        raise typer.Exit(_STOPPED) from None
 
 
-def _print_failures(progress: IndexProgress) -> None:
-    for failure in progress.new_failures:
-        print_json({"event": "failed", **asdict(failure)})
+class _Lines:
+    """Prints failures as they come, and how far it is once a second, as JSON lines."""
 
+    def __init__(self) -> None:
+        self._printed = -math.inf
 
-def _write_errors(path: Path, failures: list[FileFailure]) -> None:
-    import json as jsonlib  # noqa: PLC0415 - `json` is the option's name here
-
-    lines = "".join(jsonlib.dumps(asdict(failure)) + "\n" for failure in failures)
-    path.write_text(lines, encoding="utf-8")
+    def __call__(self, progress: IndexProgress) -> None:
+        for failure in progress.new_failures:
+            print_json({"event": "failed", **asdict(failure)})
+        now = time.monotonic()
+        if now - self._printed >= 1:
+            self._printed = now
+            counts = {k: v for k, v in asdict(progress).items() if k != "new_failures"}
+            more = {k: getattr(progress, k) for k in ("rate", "seconds_left", "bottleneck")}
+            print_json({"event": "progress", **counts, **more})
 
 
 def _summary(report: IndexReport) -> dict[str, Any]:
     counts = {name: value for name, value in asdict(report).items() if name != "failures"}
-    return {"total": report.total, **counts, "failed": report.failed}
+    more = {"failed": report.failed, "bottleneck": report.bottleneck}
+    return {"total": report.total, **counts, **more}
 
 
-def _print_summary(report: IndexReport, collection: str, errors: Path | None) -> None:
+def _print_summary(report: IndexReport, collection: str) -> None:
+    more = {"copies": report.duplicates, "deleted": report.pruned}
     typer.echo(
         f"{collection}: {report.created} created, {report.updated} updated, "
-        f"{report.unchanged + report.skipped} unchanged, {report.failed} failed "
-        f"in {report.seconds:.1f} s"
+        f"{report.unchanged + report.skipped} unchanged, "
+        + "".join(f"{count} {name}, " for name, count in more.items() if count)
+        + f"{report.failed} failed in {report.seconds:.1f} s"
+        + (f"; busiest: {report.bottleneck}" if report.bottleneck else "")
     )
     for failure in report.failures[:10]:
         typer.echo(f"  {failure.path}: {failure.code}: {failure.detail}", err=True)
     if report.failed > 10:
-        where = f"all in {errors}" if errors else "--errors FILE lists them all"
-        typer.echo(f"  and {report.failed - 10} more; {where}", err=True)
+        typer.echo(f"  and {report.failed - 10} more", err=True)
+    if report.failed:
+        typer.echo(f"  all in {report.errors_path}", err=True)
+    for note in _notes(report):
+        typer.echo(f"  note: {note}", err=True)
+
+
+def _notes(report: IndexReport) -> Iterator[str]:
     for field in report.unindexed_fields:
-        typer.echo(f"  note: the collection has no index on {field}, to filter by", err=True)
+        yield f"the collection has no index on {field}, to filter by"
+    if report.kept:
+        yield (
+            f"{report.kept} images are gone from their source and were not deleted: not all of the source "
+            "could be listed, or they are too many to delete without --yes"
+        )
+    if report.orphans:
+        yield (
+            f"{report.orphans} copies from other sources are stored no more, as the image they are copies of "
+            "changed: index their sources again"
+        )
