@@ -258,14 +258,18 @@ def test_writers_and_a_migration_at_once_leave_both_spaces_alike(store: Store, n
                 store.delete(name, [point(i).id])
             store.set_payload(name, point(i % N).id, {"metadata": {"last": i}})
 
+    def fill() -> None:
+        for i in range(N):
+            if store.lacking(name, TARGET.id, [point(i).id]):
+                store.fill(name, TARGET.id, [theirs(i)])
+
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(write, first) for first in (100, 200)]
         while not all(writer.done() for writer in writers):
-            for i in range(N):
-                if store.lacking(name, TARGET.id, [point(i).id]):
-                    store.fill(name, TARGET.id, [theirs(i)])
+            fill()
         for writer in writers:
             writer.result()
+    fill()  # what was begun before the writers ended
     everything, _ = store.scroll(name, limit=1000)
     assert store.lacking(name, TARGET.id, [record.id for record in everything]) == []
     copied, _ = store.scroll(pinned(name, TARGET.id), limit=1000)

@@ -93,7 +93,7 @@ def test_a_clustering_is_run_read_listed_and_returned_with_hits(service: FakeSer
     ("path", "body", "code", "text"),
     [
         ("clusterings", {"parameters": {"k": 13}}, "invalid_parameters", "allowed here: 1 to 12"),
-        ("clusterings", {"algorithm": "x"}, "invalid_parameters", "allowed: hdbscan, kmeans"),
+        ("clusterings", {"algorithm": "x"}, "invalid_parameters", "allowed: agglomerative, dbscan"),
         ("clusterings", {"k": 3}, "invalid_field", "k: unknown field"),
         ("clusterings", {"name": "a/b"}, "invalid_field", "name"),
         ("clusterings", {"filter": {"what": 1}}, "invalid_filter", "what"),
