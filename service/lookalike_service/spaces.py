@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +24,10 @@ class Space:
     @property
     def id(self) -> str:
         """16 hex digits over every field; the name of the vector in the store."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _id(self)
+
+
+@lru_cache(1_000)  # asked for several times in each search
+def _id(space: Space) -> str:
+    canonical = json.dumps(asdict(space), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -87,6 +87,7 @@ REFUSED: list[tuple[Any, str]] = [
     (field(match={"value": 2**63}), "64-bit"),
     (field(match={"any": "a"}), "a list of strings or a list of 64-bit integers"),
     (field(match={"any": ["a", 1]}), "a list of strings or a list of 64-bit integers"),
+    (field(match={"except": []}), "at least one value; for any value use is_empty: false"),
     (field(match={"except": [True]}), "a list of strings or a list of 64-bit integers"),
     (field(range={}), "at least one of gt, gte, lt, lte"),
     (field(range={"from": 1}), "unknown from; allowed: gt, gte, lt, lte"),
@@ -166,6 +167,9 @@ def payloads(draw: st.DrawFn) -> dict[str, Any]:
 keyword_lists = st.lists(st.sampled_from(["a", "b", "1"]), max_size=2) | st.lists(
     st.integers(-3, 2), max_size=2
 )
+some_keywords = st.lists(st.sampled_from(["a", "b", "1"]), min_size=1, max_size=2) | st.lists(
+    st.integers(-3, 2), min_size=1, max_size=2
+)
 operators = st.one_of(
     st.fixed_dictionaries(
         {
@@ -174,7 +178,7 @@ operators = st.one_of(
                     {"value": st.sampled_from([0, 1, "a", "1", "", True, False])}
                 ),
                 st.fixed_dictionaries({"any": keyword_lists}),
-                st.fixed_dictionaries({"except": keyword_lists}),
+                st.fixed_dictionaries({"except": some_keywords}),
             )
         }
     ),
@@ -320,7 +324,8 @@ VALUES: list[Any] = [0, 1, -3, 2.5, 1.0, "a", "b", "1", "", True, False, None, {
 VALUES += [[], [1], [1, "a"], [None], [True, 0], [2.5, None], ["a", "a"]]
 CONDITIONS: list[dict[str, Any]] = [
     *({"match": {"value": v}} for v in (0, 1, "a", "1", "", True, False)),
-    *({"match": {kind: v}} for kind in ("any", "except") for v in ([], ["a"], ["a", "1"], [0, 1])),
+    {"match": {"any": []}},
+    *({"match": {kind: v}} for kind in ("any", "except") for v in (["a"], ["a", "1"], [0, 1])),
     *({"range": {bound: v}} for bound in ("gt", "gte", "lt", "lte") for v in (0, 1, 2.5)),
     *({"range": bounds} for bounds in ({"gt": 0, "lt": 2}, {"gte": 1, "lte": 1})),
     *({name: wanted} for name in ("is_empty", "is_null") for wanted in (True, False)),

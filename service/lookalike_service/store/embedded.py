@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from lookalike_service.store.documents import Documents
 from lookalike_service.store.embedded_engine import LABELS, EmbeddedEngine
 from lookalike_service.store.engine import Engine
 from lookalike_service.store.graph_builder import GraphBuilder
 from lookalike_service.store.label_table import LabelTable
 from lookalike_service.store.options import EMBEDDED_DEFAULTS, EmbeddedOptions
 from lookalike_service.store.point_store import PointStore
+from lookalike_service.store.remembered_documents import RememberedDocuments
 
 _SETTLE_SECONDS = 3.0
 
@@ -33,7 +33,7 @@ class EmbeddedStore(PointStore):
         self.engine = EmbeddedEngine(folder, options)
         engine = cast("Engine", self.engine)
         labels = LabelTable(folder / LABELS, durable=options.durable)
-        super().__init__(engine, Documents(engine), labels, "embedded")
+        super().__init__(engine, RememberedDocuments(engine), labels, "embedded")
         self._graphs = GraphBuilder(self.engine, settle=settle)
 
     def close(self) -> None:

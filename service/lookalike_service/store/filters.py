@@ -268,7 +268,13 @@ def _match(key: str, node: Any, at: str) -> Condition:
             "for other numbers use range"
         )
     values = _keywords(value, f"{at}.{name}")
-    return MatchAny(key, values) if name == "any" else MatchExcept(key, values)
+    if name == "any":
+        return MatchAny(key, values)
+    if not values:  # the embedded engine finds none with an index, and all without
+        raise InvalidFilter(
+            f"{at}.except needs at least one value; for any value use is_empty: false"
+        )
+    return MatchExcept(key, values)
 
 
 def _range(key: str, node: Any, at: str) -> Range:
