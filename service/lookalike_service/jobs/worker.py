@@ -52,9 +52,8 @@ class Worker:
 
         Raises Cancelled soon after `cancel` is set, the function's own error, Internal if the process dies.
         """
-        connection = self._started()
         try:
-            connection.send((function, str(folder), parameters))
+            connection = self._accepted((function, str(folder), parameters), cancel)
             answer = self._wait(connection, progress, cancel)
         except (EOFError, ConnectionError) as error:
             self.stop()
@@ -81,16 +80,29 @@ class Worker:
                 self._process.wait()
                 self._process = None
 
+    def _accepted(self, task: tuple[str, str, dict[str, Any]], cancel: Event) -> Connection:
+        """Of a process that has begun the task: a second one if the first ended since its last task.
+
+        A killed process can look alive for a while, and its socket takes what nobody will read.
+        """
+        try:
+            return self._handed_over(task, cancel)
+        except (EOFError, ConnectionError):
+            self.stop()
+            return self._handed_over(task, cancel)
+
+    def _handed_over(self, task: tuple[str, str, dict[str, Any]], cancel: Event) -> Connection:
+        connection = self._started()
+        connection.send(task)
+        _received(connection, cancel)
+        return connection
+
     def _wait(
         self, connection: Connection, progress: Progress, cancel: Event
     ) -> dict[str, Any] | LookalikeError:
         """The figures that the process answers with, or its error."""
         while True:
-            if cancel.is_set():
-                raise Cancelled
-            if not connection.poll(_POLL_SECONDS):
-                continue
-            kind, value = connection.recv()
+            kind, value = _received(connection, cancel)
             if kind != "progress":
                 answer: dict[str, Any] | LookalikeError = value
                 return answer
@@ -98,11 +110,7 @@ class Worker:
 
     def _started(self) -> Connection:
         with self._lock:
-            if (
-                self._connection is None
-                or self._process is None
-                or self._process.poll() is not None
-            ):
+            if self._connection is None:
                 self._connection = self._start()
             return self._connection
 
@@ -123,3 +131,11 @@ class Worker:
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends this process
             )
             return Connection(ours.detach())
+
+
+def _received(connection: Connection, cancel: Event) -> Any:
+    """The process's next message. Raises Cancelled, EOFError, ConnectionError."""
+    while not cancel.is_set():
+        if connection.poll(_POLL_SECONDS):
+            return connection.recv()
+    raise Cancelled

@@ -1,7 +1,7 @@
 """The process that computes jobs; started by `worker.Worker`.
 
-Reads (function, folder, parameters) from an inherited socket, runs the function on the folder's arrays and
-answers with progress, then with figures or an error. Ends when its parent does.
+Reads (function, folder, parameters) from an inherited socket, says that it has begun, runs the function on
+the folder's arrays and answers with progress, then with figures or an error. Ends when its parent does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def main() -> None:
     connection = Connection(fd)
     with suppress(EOFError, ConnectionError):
         while True:
-            connection.send(_answer(connection, *connection.recv()))
+            task = connection.recv()
+            connection.send("begun")
+            connection.send(_answer(connection, *task))
 
 
 def _end_with(parent: int) -> None:
