@@ -124,23 +124,15 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
 
     def fit_batching(self, encoder: Encoder) -> None:
-        """Batch no more, and wait no longer for company, than was measured to pay.
-
-        While every stream of the encoder runs a batch, one more stands ready, or they would idle until the
-        event loop has answered the former one's callers.
-        """
-        if encoder.info.plan is None:
+        """Batch no more, and wait no longer for company, than was measured to pay."""
+        plan = encoder.info.plan
+        if plan is None:
             return
-        wait = encoder.info.plan.wait(settings.max_wait_ms / 1000)
-        at_once = encoder.info.plan.streams + 1
-        self._limiter = anyio.CapacityLimiter(at_once)
+        self._limiter = anyio.CapacityLimiter(plan.passes_at_once)
         for dispatcher in self.dispatchers.values():
-            dispatcher._sema = NonBlockSema(at_once)
-            dispatcher.optimizer.max_wait = wait
-            dispatcher.max_batch_size = min(
-                settings.max_batch_size,
-                encoder.info.plan.pipelined_batch or settings.max_batch_size,
-            )
+            dispatcher._sema = NonBlockSema(plan.passes_at_once)
+            dispatcher.optimizer.max_wait = plan.wait(settings.max_wait_ms / 1000)
+            dispatcher.max_batch_size = plan.pipelined_batch(settings.max_batch_size)
 
     def stop_dispatchers(self) -> None:
         """Let go of whatever still waits for a batch."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from lookalike_service.store.protocol import Point, Vector
 from lookalike_service.workflows import grouping
 from lookalike_service.workflows.search import Found, find, find_each
 from lookalike_service.workflows.sought import check, indexed, sought
-from tests.contract.stores import SPACE, STORES, collection, point, vector
+from tests.contract.stores import SPACE, collection, point, vector
 
 COUNT = 200
 PATIENTS = 30
@@ -27,14 +26,6 @@ def metadata(i: int) -> dict[str, Any]:
     """Patient 0 has half of all images; each ninth image has no patient; some have several tags."""
     patient = {} if i % 9 == 8 else {"patient": f"p{0 if i % 2 else i % PATIENTS}"}
     return patient | {"flag": i % 3 == 0, "number": i % 4, "tags": [f"t{i % 5}", f"t{i % 7}"]}
-
-
-@pytest.fixture(scope="module", params=STORES)
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PointStore]:
-    with STORES[request.param](tmp_path_factory.mktemp(request.param)) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -26,23 +26,7 @@ from lookalike_service.errors import (
 )
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import FieldType, Point, Query, Store, point_id
-from tests.contract.stores import DIM, SPACE, STORES, collection, near, point, vector
-
-
-@pytest.fixture(scope="module", params=STORES)
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PointStore]:
-    with STORES[request.param](tmp_path_factory.mktemp(request.param)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def name(store: Store) -> str:
-    """A new, empty collection."""
-    name = f"c-{uuid.uuid4().hex}"
-    store.create_collection(collection(name))
-    return name
+from tests.contract.stores import DIM, SPACE, collection, near, point, vector
 
 
 def keys(records: list[Any]) -> list[str]:
@@ -814,3 +798,23 @@ def test_a_stored_vector_cannot_be_changed_from_outside(store: Store, name: str)
     (record,) = store.retrieve(name, [point_id("1")], vectors=True)
     near(record.vector, vector(1))
     assert record.payload["metadata"] == {"a": [1]}
+
+
+@pytest.mark.parametrize("count", [1, 5, 101])
+def test_points_left_out_by_id_are_passed_over_wherever_a_page_begins(
+    store: Store, name: str, count: int
+) -> None:
+    points = [point(i, group=i % 2) for i in range(140)]
+    store.upsert(name, points)
+    query = vector(0)
+    best = sorted(points, key=lambda one: -float(one.vector @ query))
+    left_out = {"has_id": [one.payload["key"] for one in best[:count]]}
+    for limit, offset in ((7, 0), (7, 3), (200, 0)):
+        hits = store.query(name, query, limit=limit, offset=offset, filter={"must_not": [left_out]})
+        wanted = best[count:][offset : offset + limit]
+        assert [hit.id for hit in hits] == [one.id for one in wanted]
+    odd = {"key": "metadata.group", "match": {"value": 1}}
+    both = {"must": [odd], "must_not": [left_out]}
+    hits = store.query(name, query, limit=4, filter=both)
+    wanted = [one for one in best[count:] if one.payload["metadata"]["group"] == 1]
+    assert [hit.id for hit in hits] == [one.id for one in wanted[:4]]

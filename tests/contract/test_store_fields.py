@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,23 +15,7 @@ from lookalike_service.spaces import Space
 from lookalike_service.store.fields import MOST_FIELDS, MOST_INDEXES, learn
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import Store, pinned
-from tests.contract.stores import STORES, collection, point
-
-
-@pytest.fixture(scope="module", params=STORES)
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PointStore]:
-    with STORES[request.param](tmp_path_factory.mktemp(request.param)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def name(store: Store) -> str:
-    """A new, empty collection."""
-    name = f"c-{uuid.uuid4().hex}"
-    store.create_collection(collection(name))
-    return name
+from tests.contract.stores import collection, point
 
 
 def where(key: str, **condition: Any) -> dict[str, Any]:

@@ -131,7 +131,9 @@ def test_a_batch_is_a_streams_share_of_the_smallest_that_is_fast_enough(
     streams: int, size: int
 ) -> None:
     fast_from_8 = curve(n1=40, n2=60, n4=80, n8=91, n16=100, n32=95)
-    assert replace(fast_from_8, streams=streams).pipelined_batch == size
+    plan = replace(fast_from_8, streams=streams)
+    assert plan.pipelined_batch(32) == size
+    assert plan.pipelined_batch(3) == min(size, 3)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import asyncio
 
 import numpy as np
 from fastapi import APIRouter, Request
+from numpy.typing import NDArray
 
-from lookalike_service.api.bodies import multipart_schema, raw_image_schema, read_images
-from lookalike_service.api.context import Context, Current
-from lookalike_service.api.embed import UPLOAD_ERRORS, raise_if_alone
+from lookalike_service.api.context import Current
+from lookalike_service.api.embed import UPLOAD_ERRORS
+from lookalike_service.api.new_images import IMAGES_BODY, of_each
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.errors import (
     LookalikeError,
@@ -21,7 +22,6 @@ from lookalike_service.errors import (
 from lookalike_service.schemas import AssignedItem, AssignResponse
 from lookalike_service.workflows import clustering
 from lookalike_service.workflows.assignment import assign
-from lookalike_service.workflows.embedding import Embedded
 
 router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
 
@@ -32,13 +32,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clu
     responses=documented(
         *UPLOAD_ERRORS, UnknownCollection, UnknownClustering, SpaceMismatch, StoreUnavailable
     ),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": multipart_schema({"images": "Image files."}, many=True, needed=["images"])
-            | raw_image_schema(),
-        }
-    },
+    openapi_extra=IMAGES_BODY,
     summary="Find the clusters of new images",
 )
 async def assign_images(
@@ -47,33 +41,17 @@ async def assign_images(
     """The cluster of each image with a confidence, independent of the others; nothing is stored."""
     found = await asyncio.to_thread(context.store.collection, collection)
     await asyncio.to_thread(clustering.get, context.store, collection, name)
-    uploads = await read_images(request, context.settings)
-    results = await context.embedder.embed(
-        await context.encoder_for(found), [upload.data for upload in uploads]
-    )
-    raise_if_alone(results)
-    assigned = await _assigned(context, collection, name, results)
+
+    def answer(vectors: NDArray[np.float32]) -> list[tuple[int, float]]:
+        labels, confidences = assign(context.store, collection, name, vectors)
+        return list(zip(labels.tolist(), confidences.tolist(), strict=True))
+
+    answers = await of_each(request, context, found, answer)
     return AssignResponse(
         items=[
-            AssignedItem(index=i, error=item_error(result))
-            if isinstance(result, LookalikeError)
-            else assigned[i]
-            for i, result in enumerate(results)
+            AssignedItem(index=i, error=item_error(one))
+            if isinstance(one, LookalikeError)
+            else AssignedItem(index=i, label=one[0], confidence=one[1])
+            for i, one in enumerate(answers)
         ]
     )
-
-
-async def _assigned(
-    context: Context, collection: str, name: str, results: list[Embedded | LookalikeError]
-) -> dict[int, AssignedItem]:
-    embedded = {i: r.encoded.embedding for i, r in enumerate(results) if isinstance(r, Embedded)}
-    if not embedded:
-        return {}
-    vectors = np.stack(list(embedded.values()))
-    labels, confidences = await asyncio.to_thread(assign, context.store, collection, name, vectors)
-    return {
-        i: AssignedItem(index=i, label=label, confidence=confidence)
-        for i, label, confidence in zip(
-            embedded, labels.tolist(), confidences.tolist(), strict=True
-        )
-    }

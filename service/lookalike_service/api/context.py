@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.encoders.served import ServedEncoders
+from lookalike_service.encoders.served import ServedEncoders, check_space
 from lookalike_service.errors import (
     InvalidField,
     InvalidModel,
@@ -67,8 +67,9 @@ class Context:
             ) from error
 
     async def _of(self, space: Space) -> Encoder:
-        await self.encoder(space.model)
-        return self.encoders.of(space)
+        encoder = await self.encoder(space.model)
+        check_space(encoder, space)
+        return encoder
 
     async def encoder_of(self, model: str | None, collection: str | None) -> Encoder:
         """The encoder of a collection, where one is named, else of a spec.

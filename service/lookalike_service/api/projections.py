@@ -7,11 +7,12 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from lookalike_service.api.bodies import multipart_schema, raw_image_schema, read_images
-from lookalike_service.api.context import Context, Current
-from lookalike_service.api.embed import UPLOAD_ERRORS, raise_if_alone
+from lookalike_service.api.context import Current
+from lookalike_service.api.embed import UPLOAD_ERRORS
+from lookalike_service.api.new_images import IMAGES_BODY, of_each
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.api.responses import choose, json_response
 from lookalike_service.errors import (
@@ -35,7 +36,6 @@ from lookalike_service.schemas import (
     TransformResponse,
 )
 from lookalike_service.workflows import projection as workflow
-from lookalike_service.workflows.embedding import Embedded
 
 router = APIRouter(prefix="/v1/collections/{collection}/projections", tags=["projections"])
 
@@ -142,13 +142,7 @@ async def delete(collection: str, name: str, context: Current) -> None:
         InvalidParameters,
         StoreUnavailable,
     ),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": multipart_schema({"images": "Image files."}, many=True, needed=["images"])
-            | raw_image_schema(),
-        }
-    },
+    openapi_extra=IMAGES_BODY,
     summary="Place new images on the map",
 )
 async def transform(
@@ -157,28 +151,19 @@ async def transform(
     """Where images would lie on the existing projection, each independent of the others."""
     found = await asyncio.to_thread(context.store.collection, collection)
     await asyncio.to_thread(workflow.get, context.store, collection, name)
-    uploads = await read_images(request, context.settings)
-    results = await context.embedder.embed(
-        await context.encoder_for(found), [upload.data for upload in uploads]
-    )
-    raise_if_alone(results)
-    places = await _places(context, collection, name, results)
+
+    def answer(vectors: NDArray[np.float32]) -> list[list[float]]:
+        placed: list[list[float]] = workflow.place(
+            context.store, collection, name, vectors
+        ).tolist()
+        return placed
+
+    answers = await of_each(request, context, found, answer)
     return TransformResponse(
         items=[
-            TransformItem(index=i, error=item_error(result))
-            if isinstance(result, LookalikeError)
-            else TransformItem(index=i, coordinates=places[i])
-            for i, result in enumerate(results)
+            TransformItem(index=i, error=item_error(one))
+            if isinstance(one, LookalikeError)
+            else TransformItem(index=i, coordinates=one)
+            for i, one in enumerate(answers)
         ]
     )
-
-
-async def _places(
-    context: Context, collection: str, name: str, results: list[Embedded | LookalikeError]
-) -> dict[int, list[float]]:
-    embedded = {i: r.encoded.embedding for i, r in enumerate(results) if isinstance(r, Embedded)}
-    if not embedded:
-        return {}
-    vectors = np.stack(list(embedded.values()))
-    coordinates = await asyncio.to_thread(workflow.place, context.store, collection, name, vectors)
-    return dict(zip(embedded, coordinates.tolist(), strict=True))

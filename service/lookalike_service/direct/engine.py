@@ -16,7 +16,6 @@ from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.registry import load_encoder
 from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.errors import LookalikeError
-from lookalike_service.images import Crop
 from lookalike_service.settings import Settings
 from lookalike_service.store.protocol import Collection, Store
 from lookalike_service.training.models_folder import ModelsFolder
@@ -106,10 +105,9 @@ class DirectEngine:
     def _fitted(self, encoder: Encoder) -> Batcher:
         """Passes as large, and as many at once, as were measured to pay."""
         size, plan = self._settings.max_batch_size, encoder.info.plan
-        if plan is not None and plan.pipelined_batch is not None:
-            size = min(size, plan.pipelined_batch)
-        # A pass for each stream that the encoder runs, and one that stands ready.
-        self.passes_at_once = 1 + (plan.streams if plan is not None else 1)
+        self.passes_at_once = 2 if plan is None else plan.passes_at_once
+        if plan is not None:
+            size = plan.pipelined_batch(size)
         return Batcher(self._encode, size=size, at_once=self.passes_at_once)
 
     async def _infer(self, item: EncodeItem) -> Outcome:
@@ -130,16 +128,9 @@ class _TimedEmbedder(Embedder):
         super().__init__(settings, infer)
         self._stages = stages
 
-    def _decode(
-        self,
-        encoder: Encoder,
-        data: bytes,
-        keep_rgb: bool,
-        keep_thumbnail: bool,
-        crop: Crop | None,
-    ) -> Decoded:
+    def _decode(self, *asked: Any, **options: Any) -> Decoded:
         with self._stages.at("decode"):
-            return super()._decode(encoder, data, keep_rgb, keep_thumbnail, crop)
+            return super()._decode(*asked, **options)
 
 
 class _Timed:

@@ -86,14 +86,9 @@ class ServedEncoders:
         return seat.encoder
 
     def of(self, space: Space) -> Encoder:
-        """The encoder that makes vectors of a space. Raises UnknownModel, SpaceMismatch."""
+        """The encoder that makes vectors of a space. Raises as `get` and `check_space`."""
         encoder = self.get(space.model)
-        if encoder.info.space != space:
-            raise SpaceMismatch(
-                f"The collection holds vectors of space {space.id}, but '{encoder.info.model}' makes space "
-                f"{encoder.info.space.id} here: its weights, pooling or preprocessing differ. Serve the "
-                "former ones, or index into a new collection."
-            )
+        check_space(encoder, space)
         return encoder
 
     def unload_idle(self, keep: str | None = None) -> None:
@@ -132,3 +127,13 @@ class ServedEncoders:
                 "Start the service with it in LOOKALIKE_MODELS."
             )
         return spec
+
+
+def check_space(encoder: Encoder, space: Space) -> None:
+    """Return if an encoder makes vectors of a space. Raises SpaceMismatch."""
+    if encoder.info.space != space:
+        raise SpaceMismatch(
+            f"The collection holds vectors of space {space.id}, but '{encoder.info.model}' makes space "
+            f"{encoder.info.space.id} here: its weights, pooling or preprocessing differ. Serve the "
+            "former ones, or index into a new collection."
+        )

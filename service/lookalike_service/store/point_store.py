@@ -28,6 +28,7 @@ from lookalike_service.store.filters import (
 )
 from lookalike_service.store.label_search import with_labels, without_labels
 from lookalike_service.store.labels import Labels, LabelView
+from lookalike_service.store.left_out import without_left_out
 from lookalike_service.store.other_space import fill, lacking, named, required, write_other
 from lookalike_service.store.point_checks import (
     check_page,
@@ -321,19 +322,22 @@ class PointStore:
     def _nearest(self, at: Collection, asked: Sequence[Nearest]) -> list[list[Hit]]:
         """Each query's hits and all those tied with the last: engines break ties as they like."""
         answers: list[list[Hit]] = [[] for _ in asked]
-        pending = {i: one.limit + 1 for i, one in enumerate(asked)}
+        searches = [without_left_out(one) for one in asked]
+        pending = {i: one.limit + len(ids) + 1 for i, (one, ids) in enumerate(searches)}
         while pending:
             some = list(pending.items())[:_QUERY_BATCH]
             found = self._engine.nearest(
                 at.stored_as,
-                [replace(asked[i], limit=wanted) for i, wanted in some],
+                [replace(searches[i][0], limit=wanted) for i, wanted in some],
                 vector=at.space.id,
                 without=_THUMBNAIL,
             )
             for (i, wanted), raw in zip(some, found, strict=True):
-                hits = [replace(hit, score=_cosine(hit.score)) for hit in raw]
+                left_out = searches[i][1]
+                found_here = [hit for hit in raw if hit.id not in left_out]
+                hits = [replace(hit, score=_cosine(hit.score)) for hit in found_here]
                 answers[i] = hits
-                if len(hits) < wanted or hits[-1].score < hits[asked[i].limit - 1].score:
+                if len(raw) < wanted or hits[-1].score < hits[asked[i].limit - 1].score:
                     del pending[i]
                 else:
                     pending[i] = 2 * wanted

@@ -30,7 +30,7 @@ class JobEmbedding:
 
         Raises UnknownModel, InvalidModel, WeightsMissing, SpaceMismatch.
         """
-        self._encoder(space)
+        self._encoders.of(space)
 
     def embed(
         self, space: Space, images: Sequence[bytes], say: Callable[[], object]
@@ -40,7 +40,7 @@ class JobEmbedding:
         `say` is called between batches, and raises where the job is to stop. A full queue is waited for: a
         job has the time. Raises as `check`.
         """
-        encoder, outcomes = self._encoder(space), list[Vector | LookalikeError]()
+        encoder, outcomes = self._encoders.of(space), list[Vector | LookalikeError]()
         while len(outcomes) < len(images):
             say()
             some = images[len(outcomes) : len(outcomes) + _AT_ONCE]
@@ -53,10 +53,6 @@ class JobEmbedding:
                 one.encoded.embedding if isinstance(one, Embedded) else one for one in results
             ]
         return outcomes
-
-    def _encoder(self, space: Space) -> Encoder:
-        self._encoders.get(space.model)
-        return self._encoders.of(space)
 
     def _results(
         self, encoder: Encoder, images: Sequence[bytes]

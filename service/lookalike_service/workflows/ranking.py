@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,19 +25,10 @@ class Ranking:
 
     def page(self, limit: int, offset: int = 0, *, vectors: bool = False) -> list[Hit]:
         """The hits from `offset` on."""
-        if self.plain and offset == 0:
-            return self._first(limit, vectors=vectors)
         if self.plain:
             query = self.query(limit, offset, vectors=vectors)
             return self.store.query_batch(self.collection, [query])[0]
         return self._best_scored([None], offset + limit)[0][offset:]
-
-    def _first(self, limit: int, *, vectors: bool) -> list[Hit]:
-        """The first page: what is left out is asked for too and dropped, which a filter takes longer for."""
-        more = replace(self.query(limit, vectors=vectors), filter=self._narrowed(None))
-        more = replace(more, limit=limit + len(self.sought.left_out))
-        (hits,) = self.store.query_batch(self.collection, [more])
-        return [hit for hit in hits if hit.payload["key"] not in self.sought.left_out][:limit]
 
     def best_of_each(self, narrower: Sequence[Filter], limit: int) -> list[list[Hit]]:
         """The best hits that match each of these filters beside the search's own."""
@@ -107,12 +99,8 @@ class Ranking:
         return sorted(ranked, key=lambda pair: (-pair[0].score, pair[0].id))
 
     def _filter(self, narrower: Filter | None) -> Filter | None:
-        narrowed = self._narrowed(narrower)
-        if not self.sought.left_out:
-            return narrowed
-        must = [narrowed] if narrowed else []
-        return {"must": must, "must_not": [{"has_id": list(self.sought.left_out)}]}
-
-    def _narrowed(self, narrower: Filter | None) -> Filter | None:
         must = [one for one in (self.request.filter, narrower) if one]
-        return {"must": must} if len(must) > 1 else next(iter(must), None)
+        if not self.sought.left_out:
+            return {"must": must} if len(must) > 1 else next(iter(must), None)
+        left_out: list[Any] = [{"has_id": list(self.sought.left_out)}]
+        return {"must": must, "must_not": left_out}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lookalike_service.analysis.parameters import Parameter
 
@@ -28,6 +28,7 @@ _K = Parameter("k", int, 8, "Number of clusters.", minimum=1, at_most_points=Tru
 _STARTS = Parameter(
     "n_init", int, 3, "Starts from other seeds, of which the best is kept.", minimum=1, maximum=100
 )
+_ONE_START = replace(_STARTS, default=1)
 _ROUNDS = Parameter(
     "max_iter", int, 300, "Most iterations of one start.", minimum=1, maximum=10_000
 )
@@ -83,14 +84,7 @@ _AROUND_CENTRES = (
         "A given number of clusters, each around one of the points; outliers pull less than at k-means.",
         (
             _K,
-            Parameter(
-                "n_init",
-                int,
-                1,
-                "Starts from other seeds, of which the best is kept.",
-                minimum=1,
-                maximum=100,
-            ),
+            _ONE_START,
             Parameter(
                 "max_iter", int, 100, "Most rounds over all points.", minimum=1, maximum=1000
             ),
@@ -111,14 +105,7 @@ _AROUND_CENTRES = (
                 "reduce to some tens of dimensions first).",
                 choices=("spherical", "diag", "full"),
             ),
-            Parameter(
-                "n_init",
-                int,
-                1,
-                "Starts from other seeds, of which the best is kept.",
-                minimum=1,
-                maximum=100,
-            ),
+            _ONE_START,
             _ROUNDS,
         ),
         assigner="most_likely",

@@ -64,17 +64,22 @@ class Plan:
         return max(n for n, rate in self.images_per_second.items() if rate >= 0.95 * best)
 
     @property
-    def pipelined_batch(self) -> int | None:
-        """Images for one of several batches under way: a stream's share of the smallest that is fast enough.
+    def passes_at_once(self) -> int:
+        """One in each stream, and one that stands ready, or streams idle until the former is answered."""
+        return self.streams + 1
 
-        That is within 10 % of the highest rate. More in one pass is hardly faster, and leaves the decoding of
-        the next images without a pass to overlap with. None if nothing was measured.
+    def pipelined_batch(self, most: int) -> int:
+        """Images, at most `most`, for one of several passes under way.
+
+        A stream's share of the smallest measured batch within 10 % of the highest rate: more in one pass is
+        hardly faster, and leaves the decoding of the next images without a pass to overlap with. `most` if
+        nothing was measured.
         """
         if not self.images_per_second:
-            return None
+            return most
         best = max(self.images_per_second.values())
         enough = min(n for n, rate in self.images_per_second.items() if rate >= 0.9 * best)
-        return max(2, math.ceil(enough / self.streams))
+        return min(most, max(2, math.ceil(enough / self.streams)))
 
     def wait(self, most: float) -> float:
         """Seconds, at most `most`, that a lone image should wait for others to join its batch.
