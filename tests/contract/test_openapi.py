@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from lookalike_service.errors import all_errors
-from lookalike_service.schemas import TargetOptions
+from lookalike_service.schemas.embedding import TargetOptions
 from tests.fakes.service import FakeService, fake_service
 from tests.pictures import jpeg
 

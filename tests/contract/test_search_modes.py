@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lookalike_service.errors import InvalidField, InvalidFilter, LookalikeError
-from lookalike_service.schemas import SearchRequest
+from lookalike_service.schemas.search import SearchRequest
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import Point, Vector
 from lookalike_service.workflows import grouping

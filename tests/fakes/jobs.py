@@ -16,7 +16,7 @@ from lookalike_service.analysis.progress import Progress
 from lookalike_service.errors import InvalidParameters, StoreUnavailable
 from lookalike_service.jobs.records import FINISHED
 from lookalike_service.jobs.runner import JobRunner, Workflow
-from lookalike_service.schemas import Job
+from lookalike_service.schemas.jobs import Job
 from lookalike_service.settings import Settings
 from tests.fakes.store import FakeStore
 

@@ -14,7 +14,6 @@ from PIL import Image
 from sklearn import metrics
 from sklearn.metrics import pairwise_distances
 
-from lookalike_service import schemas
 from lookalike_service.analysis.clustering import stability, sweep
 from lookalike_service.analysis.clustering.algorithms import cluster, resolve_range
 from lookalike_service.analysis.clustering.analyse import analyse
@@ -27,6 +26,7 @@ from lookalike_service.analysis.silhouette import summarise
 from lookalike_service.analysis.sweep_plot import plot_sweep
 from lookalike_service.analysis.tendency import hopkins
 from lookalike_service.errors import InvalidParameters
+from lookalike_service.schemas.clusterings import Criterion
 from tests.clouds import blobs, unit
 
 FOUR = blobs(40, 35, 30, 25, width=0.08)
@@ -105,7 +105,7 @@ def test_of_many_points_a_sample_is_swept_with_bounds(monkeypatch: pytest.Monkey
 
 
 def test_the_api_offers_the_criteria_that_a_sweep_knows() -> None:
-    assert set(get_args(schemas.Criterion)) == set(get_args(sweep.Criterion))
+    assert set(get_args(Criterion)) == set(get_args(sweep.Criterion))
 
 
 def test_without_structure_the_gap_says_one_cluster() -> None:

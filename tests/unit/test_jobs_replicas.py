@@ -12,7 +12,7 @@ from lookalike_service.jobs import pulse as pulse_module
 from lookalike_service.jobs import runner as runner_module
 from lookalike_service.jobs.records import Records
 from lookalike_service.jobs.runner import JobRunner, Task
-from lookalike_service.schemas import Progress
+from lookalike_service.schemas.jobs import Progress
 from tests.fakes.jobs import ServerStore, finished, runner, until
 
 

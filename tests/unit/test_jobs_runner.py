@@ -16,7 +16,7 @@ from lookalike_service.errors import (
 from lookalike_service.jobs import runner as runner_module
 from lookalike_service.jobs.records import Records
 from lookalike_service.jobs.runner import MOST_STARTS, Task
-from lookalike_service.schemas import Job, Progress
+from lookalike_service.schemas.jobs import Job, Progress
 from tests.fakes.jobs import LeavingStore, finished, runner, until
 from tests.fakes.store import FakeStore
 

@@ -17,7 +17,7 @@ from lookalike_service.errors import InvalidParameters, TrainingExists
 from lookalike_service.images import thumbnail
 from lookalike_service.jobs.runner import JobRunner, Task
 from lookalike_service.jobs.worker_process import compute
-from lookalike_service.schemas import AutoencoderRequest, HeadRequest
+from lookalike_service.schemas.trainings import AutoencoderRequest, HeadRequest
 from lookalike_service.settings import Settings
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Point, point_id

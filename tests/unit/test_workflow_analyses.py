@@ -26,7 +26,8 @@ from lookalike_service.errors import (
 )
 from lookalike_service.jobs.runner import Task
 from lookalike_service.jobs.worker_process import compute
-from lookalike_service.schemas import ClusteringOut, ClusteringRequest, ProjectionRequest
+from lookalike_service.schemas.clusterings import ClusteringOut, ClusteringRequest
+from lookalike_service.schemas.projections import ProjectionRequest
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Point, point_id
 from lookalike_service.workflows import (

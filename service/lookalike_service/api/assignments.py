@@ -19,7 +19,7 @@ from lookalike_service.errors import (
     UnknownClustering,
     UnknownCollection,
 )
-from lookalike_service.schemas import AssignedItem, AssignResponse
+from lookalike_service.schemas.clusterings import AssignedItem, AssignResponse
 from lookalike_service.workflows import clustering
 from lookalike_service.workflows.assignment import assign
 

@@ -16,7 +16,8 @@ from lookalike_service.errors import (
     UnknownCalibration,
     UnknownCollection,
 )
-from lookalike_service.schemas import CalibrationOut, CalibrationRequest, Job
+from lookalike_service.schemas.calibration import CalibrationOut, CalibrationRequest
+from lookalike_service.schemas.jobs import Job
 from lookalike_service.workflows import calibration as workflow
 
 router = APIRouter(prefix="/v1/collections/{collection}/calibration", tags=["search"])

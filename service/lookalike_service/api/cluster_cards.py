@@ -10,7 +10,7 @@ from lookalike_service.api.problems import item_error
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import LookalikeError
 from lookalike_service.explain.overlay import Panel, sheet
-from lookalike_service.schemas import ClusterCard, Exemplar
+from lookalike_service.schemas.clusterings import ClusterCard, Exemplar
 from lookalike_service.workflows.cluster_cards import Card
 from lookalike_service.workflows.explained_hits import Drawn, ExplainedHit, read_thumbnails
 

@@ -27,15 +27,15 @@ from lookalike_service.errors import (
     UnknownModel,
     UnsupportedTarget,
 )
-from lookalike_service.schemas import (
+from lookalike_service.schemas.clusterings import (
     AgreementOut,
     ClusterCard,
     ClusteringOut,
     ClusteringRequest,
     Clusterings,
-    Job,
-    TargetOptions,
 )
+from lookalike_service.schemas.embedding import TargetOptions
+from lookalike_service.schemas.jobs import Job
 from lookalike_service.workflows import clustering as workflow
 from lookalike_service.workflows.agreement import compare
 from lookalike_service.workflows.cluster_cards import describe

@@ -19,7 +19,8 @@ from lookalike_service.errors import (
     UnknownCollection,
     UnknownModel,
 )
-from lookalike_service.schemas import CollectionOut, CollectionRequest, Collections, Name
+from lookalike_service.schemas.base import Name
+from lookalike_service.schemas.collections import CollectionOut, CollectionRequest, Collections
 from lookalike_service.store.protocol import Collection
 from lookalike_service.workflows import collections as workflow
 

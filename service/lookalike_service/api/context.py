@@ -19,7 +19,7 @@ from lookalike_service.errors import (
     WeightsMissing,
 )
 from lookalike_service.jobs.runner import JobRunner
-from lookalike_service.schemas import TargetOptions
+from lookalike_service.schemas.embedding import TargetOptions
 from lookalike_service.settings import Settings
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Store

@@ -43,7 +43,13 @@ from lookalike_service.errors import (
     UnsupportedMediaType,
     UnsupportedText,
 )
-from lookalike_service.schemas import EmbedRequest, EmbedResponse, Map, Target, TargetOptions
+from lookalike_service.schemas.embedding import (
+    EmbedRequest,
+    EmbedResponse,
+    Map,
+    Target,
+    TargetOptions,
+)
 from lookalike_service.workflows.embedding import Embedded
 from lookalike_service.workflows.explained_hits import Drawn, find_indexed
 from lookalike_service.workflows.explaining import Explainer

@@ -36,7 +36,7 @@ from lookalike_service.errors import (
 )
 from lookalike_service.explain.heatmap import Heatmap
 from lookalike_service.explain.overlay import Panel, sheet
-from lookalike_service.schemas import ExplainResponse, Target, TargetOptions
+from lookalike_service.schemas.embedding import ExplainResponse, Target, TargetOptions
 from lookalike_service.workflows.explained_hits import (
     Drawn,
     find_indexed,

@@ -17,7 +17,7 @@ from lookalike_service.errors import (
     StoreUnavailable,
     UnknownCollection,
 )
-from lookalike_service.schemas import Facets, FacetValue
+from lookalike_service.schemas.search import Facets, FacetValue
 
 router = APIRouter(prefix="/v1/collections/{collection}/facets", tags=["images"])
 

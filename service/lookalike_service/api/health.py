@@ -13,7 +13,7 @@ from lookalike_service.api.problems import documented
 from lookalike_service.encoders.availability import Available, available
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import LookalikeError, NotReady
-from lookalike_service.schemas import Info, Model, Models, Readiness
+from lookalike_service.schemas.about import Info, Model, Models, Readiness
 
 router = APIRouter(tags=["service"])
 _CANARY_SECONDS = 10.0

@@ -35,10 +35,10 @@ from lookalike_service.errors import (
     UnknownImage,
     UnsupportedMediaType,
 )
-from lookalike_service.schemas import (
+from lookalike_service.schemas.base import ImageId
+from lookalike_service.schemas.collections import (
     DeleteRequest,
     DeleteResponse,
-    ImageId,
     ImageOut,
     ImagePage,
     ImagePatch,

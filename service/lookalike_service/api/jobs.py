@@ -15,7 +15,7 @@ from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
 from lookalike_service.errors import InvalidField, JobNotFinished, StoreUnavailable, UnknownJob
 from lookalike_service.jobs.records import FINISHED
-from lookalike_service.schemas import Job, Jobs
+from lookalike_service.schemas.jobs import Job, Jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _POLL_SECONDS = 0.25

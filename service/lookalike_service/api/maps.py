@@ -21,7 +21,7 @@ from lookalike_service.errors import (
     UnsupportedTarget,
     WrongDimension,
 )
-from lookalike_service.schemas import Faithfulness, Map, Region
+from lookalike_service.schemas.embedding import Faithfulness, Map, Region
 from lookalike_service.workflows.explained_hits import Drawn
 
 TARGET_ERRORS = (

@@ -21,7 +21,9 @@ from lookalike_service.errors import (
     WeightsMissing,
 )
 from lookalike_service.jobs.records import FINISHED
-from lookalike_service.schemas import CutOverRequest, Job, Migration, MigrationRequest, Name
+from lookalike_service.schemas.base import Name
+from lookalike_service.schemas.jobs import Job
+from lookalike_service.schemas.migrations import CutOverRequest, Migration, MigrationRequest
 from lookalike_service.workflows import migration as workflow
 
 router = APIRouter(prefix="/v1/collections/{collection}/migration", tags=["migrations"])

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from lookalike_service.schemas import EmbedRequest, SearchBatchRequest, SearchRequest
+from lookalike_service.schemas.embedding import EmbedRequest
+from lookalike_service.schemas.search import SearchBatchRequest, SearchRequest
 
 _READ_BY_HAND = (EmbedRequest, SearchRequest, SearchBatchRequest)
 """Bodies with several media types are read by hand, so FastAPI does not know their schemas."""

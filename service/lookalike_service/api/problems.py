@@ -24,7 +24,7 @@ from lookalike_service.errors import (
     NotFound,
     Unavailable,
 )
-from lookalike_service.schemas import ItemError, Problem
+from lookalike_service.schemas.problems import ItemError, Problem
 
 log = structlog.get_logger(__name__)
 

@@ -27,8 +27,8 @@ from lookalike_service.errors import (
     UnknownCollection,
     UnknownProjection,
 )
-from lookalike_service.schemas import (
-    Job,
+from lookalike_service.schemas.jobs import Job
+from lookalike_service.schemas.projections import (
     ProjectionPoints,
     ProjectionRequest,
     Projections,

@@ -36,9 +36,9 @@ from lookalike_service.errors import (
     UnsupportedText,
     WrongDimension,
 )
-from lookalike_service.schemas import (
+from lookalike_service.schemas.embedding import Region
+from lookalike_service.schemas.search import (
     HitExplanation,
-    Region,
     SearchOptions,
     SearchRequest,
     SearchResponse,

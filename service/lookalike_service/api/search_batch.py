@@ -24,7 +24,7 @@ from lookalike_service.errors import (
     Overloaded,
     Unavailable,
 )
-from lookalike_service.schemas import (
+from lookalike_service.schemas.search import (
     SearchBatchItem,
     SearchBatchRequest,
     SearchBatchResponse,

@@ -9,7 +9,8 @@ from typing import Literal
 from lookalike_service import images
 from lookalike_service.api.context import Context
 from lookalike_service.errors import LookalikeError, UnknownImage
-from lookalike_service.schemas import Region, SearchRequest, TargetOptions
+from lookalike_service.schemas.embedding import Region, TargetOptions
+from lookalike_service.schemas.search import SearchRequest
 from lookalike_service.store.protocol import Collection, Hit, Record, Vector
 from lookalike_service.workflows.embedding import Embedded
 from lookalike_service.workflows.explained_hits import Query, read_thumbnails, recall_or_see

@@ -21,7 +21,9 @@ from lookalike_service.errors import (
     UnknownCollection,
     UnknownTraining,
 )
-from lookalike_service.schemas import Job, Name, Training, TrainingRequest, Trainings
+from lookalike_service.schemas.base import Name
+from lookalike_service.schemas.jobs import Job
+from lookalike_service.schemas.trainings import Training, TrainingRequest, Trainings
 from lookalike_service.workflows import training as workflow
 
 router = APIRouter(prefix="/v1/collections/{collection}/trainings", tags=["trainings"])

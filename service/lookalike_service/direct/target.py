@@ -28,7 +28,7 @@ from lookalike_service.direct.engine import (
 )
 from lookalike_service.encoders.spec import EncoderSpec
 from lookalike_service.errors import LookalikeError, StoreLocked, Unavailable
-from lookalike_service.schemas import Name
+from lookalike_service.schemas.base import Name
 from lookalike_service.settings import Settings, get_settings
 from lookalike_service.store.factory import open_store
 from lookalike_service.store.protocol import Collection, FieldType, Store, point_id

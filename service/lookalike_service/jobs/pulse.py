@@ -11,7 +11,7 @@ from types import TracebackType
 from lookalike_service.errors import LookalikeError
 from lookalike_service.jobs.records import Record, Records
 from lookalike_service.jobs.worker import Cancelled
-from lookalike_service.schemas import Progress
+from lookalike_service.schemas.jobs import Progress
 
 _WRITE_SECONDS = 0.5
 _HEARTBEAT_SECONDS = 5.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lookalike_service.errors import UnknownJob
-from lookalike_service.schemas import Job, Progress
+from lookalike_service.schemas.jobs import Job, Progress
 from lookalike_service.store.protocol import Store
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})

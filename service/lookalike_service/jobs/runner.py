@@ -35,8 +35,9 @@ from lookalike_service.errors import (
 from lookalike_service.jobs.pulse import Pulse
 from lookalike_service.jobs.records import FINISHED, Record, Records
 from lookalike_service.jobs.worker import Cancelled, Worker
-from lookalike_service.schemas import ItemError, Job
-from lookalike_service.schemas import Progress as ProgressOut
+from lookalike_service.schemas.jobs import Job
+from lookalike_service.schemas.jobs import Progress as ProgressOut
+from lookalike_service.schemas.problems import ItemError
 from lookalike_service.settings import Settings, get_settings
 from lookalike_service.store.protocol import Store
 

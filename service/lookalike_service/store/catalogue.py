@@ -22,7 +22,7 @@ from lookalike_service.errors import (
     SpaceMismatch,
     UnknownCollection,
 )
-from lookalike_service.schemas import Name
+from lookalike_service.schemas.base import Name
 from lookalike_service.spaces import Space
 from lookalike_service.store.documents import Documents
 from lookalike_service.store.engine import Engine

@@ -25,7 +25,7 @@ _SHEET = "reconstructions.png"
 
 
 class ModelsFolder:
-    """Trained models by collection and name, both of the form that `schemas.Name` allows."""
+    """Trained models by collection and name, both of the form that `schemas.base.Name` allows."""
 
     def __init__(self, root: Path) -> None:
         # Absolute: a model's path is part of its spec, which outlives the working directory.

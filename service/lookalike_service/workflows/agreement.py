@@ -10,7 +10,12 @@ import numpy as np
 from lookalike_service.analysis.agreement import Agreement, find_holding, measure_agreement
 from lookalike_service.analysis.composition import measure_independence
 from lookalike_service.errors import InvalidField, UnknownClustering
-from lookalike_service.schemas import AgreementOut, HoldingOut, IndependenceOut, MatchedValue
+from lookalike_service.schemas.clusterings import (
+    AgreementOut,
+    HoldingOut,
+    IndependenceOut,
+    MatchedValue,
+)
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import clustering, runs
 

@@ -17,7 +17,12 @@ from lookalike_service.analysis.null_similarity import FEWEST_IMAGES, NullSimila
 from lookalike_service.errors import InvalidParameters, LookalikeError, UnknownCalibration
 from lookalike_service.images import Limits, decode
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import CalibrationOut, CalibrationRequest, CalibrationState, Verdict
+from lookalike_service.schemas.calibration import (
+    CalibrationOut,
+    CalibrationRequest,
+    CalibrationState,
+    Verdict,
+)
 from lookalike_service.store.protocol import Collection, Store
 from lookalike_service.workflows import runs
 from lookalike_service.workflows.job_embedding import JobEmbedding
@@ -35,7 +40,7 @@ _PAGE = 256
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the score of a hit means; see `schemas.Hit`."""
+    """What the score of a hit means; see `schemas.search.Hit`."""
 
     chance: float
     expected: float

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike_service.schemas import ClusterOut
+from lookalike_service.schemas.clusterings import ClusterOut
 from lookalike_service.store.protocol import Hit, Store, pinned
 from lookalike_service.workflows.explained_hits import ExplainedHit, explain_hits
 from lookalike_service.workflows.explaining import Explainer

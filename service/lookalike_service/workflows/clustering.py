@@ -15,7 +15,7 @@ from lookalike_service.analysis.reduction import check_reduction, parse_reductio
 from lookalike_service.analysis.sweep_plot import plot_sweep
 from lookalike_service.errors import InvalidParameters, UnknownClustering
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import ClusteringOut, ClusteringRequest
+from lookalike_service.schemas.clusterings import ClusteringOut, ClusteringRequest
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import runs
 

@@ -25,7 +25,7 @@ from lookalike_service.explain.network import (
 )
 from lookalike_service.explain.objectives import Objective
 from lookalike_service.images import Crop
-from lookalike_service.schemas import TargetOptions
+from lookalike_service.schemas.embedding import TargetOptions
 from lookalike_service.workflows.embedding import Embedded, Embedder
 from lookalike_service.workflows.seen import Seen, SeenCache
 from lookalike_service.workflows.targets import Aim

@@ -20,7 +20,12 @@ from lookalike_service.errors import (
     UnknownMigration,
 )
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import Migration, MigrationReport, MigrationRequest, SpaceState
+from lookalike_service.schemas.migrations import (
+    Migration,
+    MigrationReport,
+    MigrationRequest,
+    SpaceState,
+)
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Store, pinned
 from lookalike_service.workflows.job_embedding import JobEmbedding

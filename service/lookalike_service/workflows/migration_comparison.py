@@ -11,7 +11,7 @@ import numpy as np
 from lookalike_service.analysis.neighbourhoods import overlap, rank_correlation
 from lookalike_service.errors import LookalikeError
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import ThumbnailAgreement
+from lookalike_service.schemas.migrations import ThumbnailAgreement
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import MADE_FROM, Query, Record, Store, pinned
 from lookalike_service.workflows.job_embedding import JobEmbedding

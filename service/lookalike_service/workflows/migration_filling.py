@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lookalike_service.errors import LookalikeError
 from lookalike_service.images import Limits
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import UnusedImage
+from lookalike_service.schemas.trainings import UnusedImage
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import MADE_FROM, Point, Record, pinned
 from lookalike_service.workflows.job_embedding import JobEmbedding

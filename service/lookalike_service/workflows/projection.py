@@ -20,7 +20,7 @@ from lookalike_service.analysis.projection.methods import (
 from lookalike_service.analysis.reduction import Linear
 from lookalike_service.errors import InvalidField, InvalidParameters, UnknownProjection
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import ProjectionOut, ProjectionPoints, ProjectionRequest
+from lookalike_service.schemas.projections import ProjectionOut, ProjectionPoints, ProjectionRequest
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import runs
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lookalike_service.analysis.recommendation import best_scores
-from lookalike_service.schemas import SearchRequest
+from lookalike_service.schemas.search import SearchRequest
 from lookalike_service.store.protocol import Filter, Hit, Query, Store
 from lookalike_service.workflows.sought import EXAMPLE_VECTORS, Sought
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike_service.analysis.diversity import maximal_marginal_relevance
 from lookalike_service.errors import LookalikeError, Unavailable
-from lookalike_service.schemas import Hit, HitExplanation, SearchRequest
+from lookalike_service.schemas.search import Hit, HitExplanation, SearchRequest
 from lookalike_service.store.protocol import Hit as StoredHit
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows.calibration import Judged, Scale

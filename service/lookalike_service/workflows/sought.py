@@ -10,7 +10,7 @@ import numpy as np
 from lookalike_service.analysis.points import Points
 from lookalike_service.analysis.recommendation import average_vector
 from lookalike_service.errors import InvalidField, UnknownImage
-from lookalike_service.schemas import Example, SearchRequest
+from lookalike_service.schemas.search import Example, SearchRequest
 from lookalike_service.spaces import Space
 from lookalike_service.store.point_checks import unit_vector
 from lookalike_service.store.protocol import Record, Store, Vector, point_id

@@ -22,7 +22,8 @@ from lookalike_service.errors import (
 )
 from lookalike_service.explain.network import Differentiable, no_network
 from lookalike_service.explain.objectives import Along, Logit, Norm, Objective, Score
-from lookalike_service.schemas import ClusteringOut, TargetOptions
+from lookalike_service.schemas.clusterings import ClusteringOut
+from lookalike_service.schemas.embedding import TargetOptions
 from lookalike_service.store.protocol import Store, pinned
 from lookalike_service.workflows import clustering, projection, runs
 from lookalike_service.workflows.seen import Seen

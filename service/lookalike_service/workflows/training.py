@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from lookalike_service.errors import Conflict
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import AutoencoderRequest, HeadRequest, Training
+from lookalike_service.schemas.trainings import AutoencoderRequest, HeadRequest, Training
 from lookalike_service.settings import Settings
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Store

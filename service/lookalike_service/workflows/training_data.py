@@ -13,7 +13,7 @@ from lookalike_service.encoders.squash import Squash
 from lookalike_service.errors import InvalidParameters, LookalikeError
 from lookalike_service.images import Limits, Pixels, decode
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas import UnusedImage
+from lookalike_service.schemas.trainings import UnusedImage
 from lookalike_service.settings import Settings
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Filter, Record, Store

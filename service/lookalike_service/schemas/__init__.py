@@ -1,0 +1,1 @@
+"""Wire types: the JSON that requests carry and answers hold, a file for each topic."""

@@ -1,0 +1,107 @@
+"""Collections and their images."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lookalike_service.schemas.base import FilterJson, ImageId, Wire
+from lookalike_service.schemas.problems import ItemError
+
+FieldType = Literal["keyword", "integer", "float", "bool"]
+
+
+class CollectionRequest(Wire):
+    """Settings of a new collection."""
+
+    model: str | None = Field(None, description="Encoder; the service's default if absent.")
+    distance: Literal["cosine"] = "cosine"
+    indexes: dict[str, FieldType] = Field(
+        default_factory=dict,
+        description="Metadata fields to filter by, with their types.",
+        examples=[{"metadata.label": "keyword", "metadata.age": "integer"}],
+    )
+
+
+class CollectionOut(Wire):
+    """A collection."""
+
+    name: str
+    model: str
+    space: str
+    dim: int
+    distance: Literal["cosine"]
+    points: int
+    indexes: dict[str, FieldType] = Field(
+        description="Fields with an index: those declared, and up to 32 as they were first seen."
+    )
+    fields: dict[str, list[FieldType]] = Field(
+        description="Metadata fields that were ever written, with the types of their values."
+    )
+    created_at: str
+
+
+class Collections(Wire):
+    """All collections."""
+
+    collections: list[CollectionOut]
+
+
+class IndexItem(Wire):
+    """What became of one image."""
+
+    index: int
+    id: str | None = None
+    status: Literal["created", "updated", "unchanged"] | None = None
+    error: ItemError | None = None
+
+
+class IndexResponse(Wire):
+    """What became of each image, in order."""
+
+    items: list[IndexItem]
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+
+
+class ImageOut(Wire):
+    """An indexed image."""
+
+    id: str
+    sha256: str
+    source: str | None
+    width: int
+    height: int
+    format: str
+    indexed_at: str
+    metadata: dict[str, Any]
+    clusters: dict[str, int]
+
+
+class ImagePage(Wire):
+    """A page of images; pass `cursor` on for the next, null at the end."""
+
+    images: list[ImageOut]
+    cursor: str | None
+
+
+class ImagePatch(Wire):
+    """Metadata to merge: null removes a key."""
+
+    metadata: dict[str, Any]
+
+
+class DeleteRequest(Wire):
+    """Which images to delete: by id or by filter, one of the two."""
+
+    ids: list[ImageId] | None = None
+    filter: FilterJson | None = None
+
+
+class DeleteResponse(Wire):
+    """How many images existed and are gone."""
+
+    deleted: int
