@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -151,7 +154,7 @@ def test_what_is_chosen_agrees_with_float32_and_is_reported(tmp_path: Path, pixe
     plan = tiny.plan
     assert (plan.name in CPU_PLANS, plan.chosen, plan.device) == (True, "measured", "cpu")
     assert plan.agreement.holds
-    assert sorted(plan.images_per_second) == list(calibration.BATCHES)
+    assert sorted(plan.images_per_second) == list(calibration.BATCHES["cpu"])
     embeddings = average(tiny.run(pixels)), average(expected(pixels))
     assert torch.nn.functional.cosine_similarity(*embeddings).min() >= 0.999
 
@@ -355,26 +358,79 @@ def test_a_plainer_plan_is_kept_where_the_gain_is_not_clear() -> None:
     )
 
 
-def test_plans_are_measured_in_turns_at_every_batch_size(pixels: Pixels) -> None:
-    calls: list[tuple[str, int]] = []
+class Stopwatch:
+    """Runs that take as long as they say, by a clock of their own, and what was run."""
 
-    def recording(name: str) -> Execute:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.calls = 0.0, list[tuple[str, int]]()
+        monkeypatch.setattr(calibration, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def run(self, name: str, *seconds: float) -> Execute:
+        """One that takes these seconds in turn, again and again."""
+        turns = itertools.cycle(seconds)
+
         def execute(batch: Pixels) -> Tensor:
-            calls.append((name, len(batch)))
+            self.calls.append((name, len(batch)))
+            self.now += next(turns)
             return torch.zeros(1)
 
         return OneAtATime(execute)
 
+
+@pytest.fixture
+def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    return Stopwatch(monkeypatch)
+
+
+def test_plans_are_measured_in_turns_at_every_batch_size(
+    pixels: Pixels, stopwatch: Stopwatch
+) -> None:
     runs: dict[PlanName, Execute] = {
-        "float32": recording("float32"),
-        "bfloat16": recording("bfloat16"),
+        "float32": stopwatch.run("float32", 0.01),
+        "bfloat16": stopwatch.run("bfloat16", 0.01),
     }
     curves = interleaved(runs, [pixels[:1], pixels[:4]])
     assert {name: sorted(curve) for name, curve in curves.items()} == {
         "float32": [1, 4],
         "bfloat16": [1, 4],
     }
-    assert calls[:4] == [("float32", 1), ("bfloat16", 1), ("float32", 4), ("bfloat16", 4)]
+    turns = [("float32", 1), ("bfloat16", 1), ("float32", 4), ("bfloat16", 4)]
+    assert stopwatch.calls[:4] == turns
+
+
+def test_a_plan_that_was_fast_once_is_not_taken_for_the_fastest(
+    pixels: Pixels, stopwatch: Stopwatch
+) -> None:
+    runs: dict[PlanName, Execute] = {
+        "float32": stopwatch.run("float32", 0.03),
+        "bfloat16": stopwatch.run("bfloat16", 0.02, 0.01, 0.02, 0.02),
+        "openvino-bfloat16": stopwatch.run("openvino-bfloat16", 0.015),
+    }
+    curves = interleaved(runs, [pixels[:4]])
+    assert curves["bfloat16"][4] == pytest.approx(4 / 0.02)
+    assert curves["openvino-bfloat16"][4] == pytest.approx(4 / 0.015)
+
+
+def test_plans_that_are_far_behind_do_not_take_the_time_of_the_others(
+    pixels: Pixels, stopwatch: Stopwatch
+) -> None:
+    runs: dict[PlanName, Execute] = {
+        "float32": stopwatch.run("float32", 1.0),
+        "bfloat16": stopwatch.run("bfloat16", 0.1),
+        "openvino-bfloat16": stopwatch.run("openvino-bfloat16", 0.12),
+    }
+    curves = interleaved(runs, [pixels[:4]])
+    ran = Counter(name for name, _ in stopwatch.calls)
+    assert ran["bfloat16"] == ran["openvino-bfloat16"] > ran["float32"] == 2
+    assert curves["float32"][4] == pytest.approx(4)
+
+
+def test_a_network_too_large_for_the_time_is_measured_once(
+    pixels: Pixels, stopwatch: Stopwatch
+) -> None:
+    runs: dict[PlanName, Execute] = {"float32": stopwatch.run("float32", 100.0)}
+    assert interleaved(runs, [pixels[:4]])["float32"][4] == pytest.approx(0.04)
+    assert len(stopwatch.calls) == 2, "to warm up, and to measure"
 
 
 def curve(**rates: float) -> Plan:
