@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CENTRES = 1000
+K = 10
+"""How many neighbours are asked for."""
 
 
 def clustered(n: int, dim: int) -> NDArray[np.float32]:
