@@ -17,6 +17,7 @@ from lookalike.client import Collection
 from lookalike.errors import CollectionExists, InvalidInput, UnknownCollection
 from lookalike.results import FieldType
 from lookalike_indexer.journal import Journal, journal_path
+from lookalike_indexer.pipeline import READERS, Spread
 from lookalike_indexer.report import IndexProgress, IndexReport
 from lookalike_indexer.run import Confirm, Duplicates, Found, Run
 from lookalike_indexer.sources.item import Source
@@ -62,13 +63,14 @@ def index_into(
     duplicates: Duplicates = "once",
     prune: Confirm | None = None,
     errors: Path | None = None,
+    spread: Spread | None = None,
 ) -> IndexReport:
     """Index what is given into a target; running it again goes on where it was stopped.
 
-    `prune` is asked before images are deleted that the sources have no more; None deletes none.
-    `errors` is where failures are listed; by default beside the journal. Raises
-    InvalidInput if there is nothing to index, CollectionExists if the collection has another model, and what
-    concerns all images, such as ConnectionFailed.
+    `prune` is asked before images are deleted that the sources have no more; None deletes none. `spread`
+    reads and indexes in place of this process, into the same collection. `errors` is where failures are
+    listed; by default beside the journal. Raises InvalidInput if there is nothing to index, CollectionExists
+    if the collection has another model, and what concerns all images, such as ConnectionFailed.
     """
     start = time.monotonic()
     if prune and STANDARD_INPUT in map(str, given):
@@ -85,8 +87,10 @@ def index_into(
         report.errors_path = str(path)
         listed = stack.enter_context(path.open("w", encoding="utf-8"))
         say = stack.enter_context(_callback(progress))
-        telling = Telling(report, _total(sources), start, target, [_lister(listed), say])
-        run = Run(target, journal, report, telling.now_and_then, duplicates, recheck)
+        workers = spread.workers if spread else lambda: {"read": READERS, **target.workers}
+        say_all = [_lister(listed), say]
+        telling = Telling(report, _total(sources), start, target, workers, say_all)
+        run = Run(target, journal, report, telling.now_and_then, duplicates, recheck, spread)
         telling.now()
         run.index(found)
         if prune:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from lookalike.errors import ImageError, Internal, InvalidRequest, LookalikeError
 from lookalike.results import IndexItem, ItemError
@@ -49,6 +49,16 @@ class Outcome:
     sha256: str = ""
     status: Literal["created", "updated", "unchanged"] | None = None
     error: ItemError | None = None
+
+
+class Spread(Protocol):
+    """Processes that read and index on their own, such as those of a cluster."""
+
+    def index(self, tasks: Iterable[Task]) -> Iterator[list[Outcome]]:
+        """Read and index all, copies too; what became of them, in order. Raises what `send` does."""
+
+    def workers(self) -> Mapping[str, int]:
+        """How many work side by side at each stage, in all of them."""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from lookalike_indexer.pipeline import (
     READERS,
     Loaded,
     Outcome,
+    Spread,
     Task,
     read_ahead,
     send,
@@ -41,6 +42,8 @@ class Run:
     tell: Callable[[], None]
     duplicates: Duplicates
     recheck: bool
+    spread: Spread | None = None
+    """What reads and indexes; None is this process."""
     complete: bool = True
     """Every source could be listed to its end."""
     failed: set[str] = field(default_factory=set)
@@ -54,12 +57,28 @@ class Run:
 
     def index(self, found: Found, only: set[str] | None = None) -> None:
         """Index what is found, or only these ids of it, whether they are known or not."""
+        tasks = self._tasks(found, only)
+        if self.spread is None:
+            self._index_here(tasks)
+        else:
+            self._index_elsewhere(tasks, self.spread)
+        assert not self.in_flight, "whatever is sent is settled"  # noqa: S101
+
+    def _index_here(self, tasks: Iterator[Task]) -> None:
         with threads(READERS, "read") as readers, threads(self.target.at_once, "send") as senders:
-            loaded = read_ahead(self._tasks(found, only), readers, self.target.stages)
+            loaded = read_ahead(tasks, readers, self.target.stages)
             for outcomes in send(self.target, self._fresh(loaded), senders):
                 self._settle(outcomes)
                 self.tell()
-        assert not self.in_flight, "whatever is sent is settled"  # noqa: S101
+
+    def _index_elsewhere(self, tasks: Iterator[Task], spread: Spread) -> None:
+        """Copies are told only now, and are stored; as all come in order, it is the first that is kept."""
+        for outcomes in spread.index(tasks):
+            for outcome in outcomes:
+                one = Loaded(outcome.task, b"", outcome.sha256)
+                if outcome.status is None or not (self._is_touched(one) or self._is_copy(one)):
+                    self._settle([outcome])
+            self.tell()
 
     def prune(self, keys: Sequence[str], confirm: Confirm) -> int:
         """Delete what these sources gave once and give no more; how many were left as that was refused."""

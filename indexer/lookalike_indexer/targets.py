@@ -110,12 +110,17 @@ class ServiceTarget:
 
 
 def open_direct(
-    name: str, *, data: str | None = None, qdrant_url: str | None = None, model: str | None = None
+    name: str,
+    *,
+    data: str | None = None,
+    qdrant_url: str | None = None,
+    model: str | None = None,
+    shared: bool = False,
 ) -> Target:
     """A collection in a store that this process opens: encoder and store here, without a service.
 
-    What is None is as the service's settings say. Raises InvalidInput if the service is not installed,
-    StoreLocked if another process has the folder.
+    What is None is as the service's settings say. Raises InvalidInput if the service is not installed, or if
+    the store is to be `shared` with other processes and is a folder; StoreLocked if another process has it.
     """
     (entry,) = entry_points(group=GROUP, name="direct")
     try:
@@ -124,5 +129,7 @@ def open_direct(
         raise InvalidInput(
             f"--direct needs the service's packages: pip install 'lookalike[service]' ({error})."
         ) from error
-    target = opener(name, data=data, qdrant_url=qdrant_url, model=model, stages=Stages())
+    target = opener(
+        name, data=data, qdrant_url=qdrant_url, model=model, shared=shared, stages=Stages()
+    )
     return cast("Target", target)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lookalike_indexer.pipeline import READERS
 from lookalike_indexer.report import IndexProgress, IndexReport
 from lookalike_indexer.targets import Target
 
@@ -18,12 +17,16 @@ _TELL_SECONDS = 0.2
 
 @dataclass
 class Telling:
-    """Says how far a run is, to all of `say`, and not too often. `start` is by the monotonic clock."""
+    """Says how far a run is, to all of `say`, and not too often. `start` is by the monotonic clock.
+
+    `workers` says how many work side by side at each stage.
+    """
 
     report: IndexReport
     total: int | None
     start: float
     target: Target
+    workers: Callable[[], Mapping[str, int]]
     say: Sequence[Report]
     _told: float = -math.inf
     _failures_told: int = 0
@@ -58,9 +61,9 @@ class Telling:
         """How busy each stage is, and the mean size of a batch."""
         if not seconds:
             return {}, 0.0
-        stages, workers = self.target.stages, {"read": READERS, **self.target.workers}
+        stages = self.target.stages
         busy = {
             stage: min(1.0, stages.seconds(stage) / count / seconds)
-            for stage, count in workers.items()
+            for stage, count in self.workers().items()
         }
         return busy, stages.mean_batch(self.target.batched_by)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pickle
 import tarfile
 import threading
 import zipfile
@@ -219,6 +221,25 @@ def test_items_are_read_from_any_thread_in_any_order(make: Make, tmp_path: Path)
 
 
 @every
+def test_a_pickled_item_is_read_elsewhere_though_its_source_is_closed(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [one if "://" in one else os.path.relpath(one) for one in make(tmp_path)]
+    with opened(given) as sources:
+        pickled = [pickle.dumps(item) for item in listed(sources)]
+    monkeypatch.chdir("/")
+    items = [pickle.loads(item) for item in pickled]  # noqa: S301 - made above
+    assert [item.read() for item in items] == list(IMAGES.values())
+
+
+def test_of_a_member_of_a_plain_tar_only_its_place_is_pickled(tmp_path: Path) -> None:
+    with opened(tar(tmp_path)) as sources:
+        for item in listed(sources):
+            assert item.read() not in pickle.dumps(item)
+
+
+@every
 def test_metadata_can_be_sent_as_json(make: Make, tmp_path: Path) -> None:
     with opened(make(tmp_path)) as sources:
         for item in listed(sources):
@@ -285,6 +306,8 @@ def test_urls_are_fetched_and_a_missing_one_says_its_status(tmp_path: Path) -> N
             items = listed(sources)
             assert [item.read() for item in items[:3]] == list(IMAGES.values())
             assert items[0].id == f"{base}/a/1.jpg"
+            elsewhere = pickle.loads(pickle.dumps(items[1]))  # noqa: S301 - made here
+            assert elsewhere.read() == IMAGES["a/2.png"]
             with pytest.raises(Exception, match="HTTP 404"):
                 items[3].read()
         with opened([f"{base}/b/3.jpg"]) as sources:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 
 from lookalike import FieldType, LookalikeError
+from lookalike_indexer.commands.index_summary import Lines, print_summary, summary
 from lookalike_indexer.indexing import index_into
 from lookalike_indexer.options import ApiKey, CollectionOption, Json, Url, connect, read_pairs
 from lookalike_indexer.output import print_json
-from lookalike_indexer.report import IndexProgress, IndexReport
+from lookalike_indexer.ray_engine import RayEngine, Workers
 from lookalike_indexer.run import Confirm
 from lookalike_indexer.sources.manifests import Columns
 from lookalike_indexer.targets import ServiceTarget, Target, open_direct
@@ -35,6 +33,13 @@ class DuplicatesOption(StrEnum):
 
     once = "once"
     each = "each"
+
+
+class EngineOption(StrEnum):
+    """Where images are read, decoded and embedded without a service."""
+
+    here = "here"
+    ray = "ray"
 
 
 _SOURCE, _DIRECT = "Source", "Direct"
@@ -131,6 +136,41 @@ def index(
             rich_help_panel=_DIRECT,
         ),
     ] = None,
+    engine: Annotated[
+        EngineOption,
+        typer.Option(
+            help="Where --direct works: in this process, or spread over the Ray cluster of RAY_ADDRESS, "
+            "which needs --qdrant-url.",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = EngineOption.here,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --engine ray: processes.",
+            show_default="one for each GPU, else machine",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = None,
+    worker_cpus: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --engine ray: cores of each process.",
+            show_default="a fair share",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = None,
+    worker_gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="With --engine ray: GPUs of each process, such as 0.5.",
+            show_default="1 where there are any",
+            rich_help_panel=_DIRECT,
+        ),
+    ] = None,
     url: Url = None,
     api_key: ApiKey = None,
     json: Json = False,
@@ -141,13 +181,15 @@ def index(
     are skipped, so that running it again goes on where it was stopped. Exit status: 0 all indexed, 3 some
     images failed, 2 it could not run, 130 interrupted.
     """
-    if not direct and (data or qdrant_url):
-        raise typer.BadParameter("--data and --qdrant-url are for --direct.")
+    on_ray, pool = engine is EngineOption.ray, Workers(workers, worker_cpus, worker_gpus)
+    _check_engine(direct=direct, on_ray=on_ray, store=bool(data or qdrant_url), pool=pool)
     fields = _fields(index_field or [])
     with _could_not_run(), ExitStack() as stack:
-        if direct:
+        if direct or on_ray:
             folder = None if data is None else str(data)
-            target = open_direct(collection, data=folder, qdrant_url=qdrant_url, model=model)
+            target = open_direct(
+                collection, data=folder, qdrant_url=qdrant_url, model=model, shared=on_ray
+            )
             stack.callback(target.close)
         else:
             target = _behind_service(stack, url, api_key, collection)
@@ -155,19 +197,27 @@ def index(
             target,
             paths,
             columns=Columns(path_column, id_column, label_from),
-            progress=_Lines() if json else "bar",
+            progress=Lines() if json else "bar",
             model=model,
             indexes=fields,
             recheck=recheck,
             duplicates=duplicates.value,
             prune=_confirmation(yes=yes) if prune else None,
             errors=errors,
+            spread=stack.enter_context(RayEngine(target, pool)) if on_ray else None,
         )
     if json:
-        print_json({"event": "summary", "collection": collection, **_summary(report)})
+        print_json({"event": "summary", "collection": collection, **summary(report)})
     else:
-        _print_summary(report, collection)
+        print_summary(report, collection)
     raise typer.Exit(_COULD_NOT_RUN if report.kept else _SOME_FAILED if report.failures else 0)
+
+
+def _check_engine(*, direct: bool, on_ray: bool, store: bool, pool: Workers) -> None:
+    if store and not (direct or on_ray):
+        raise typer.BadParameter("--data and --qdrant-url are for --direct and --engine ray.")
+    if pool != Workers() and not on_ray:
+        raise typer.BadParameter("--workers and what each has are for --engine ray.")
 
 
 def _behind_service(
@@ -212,60 +262,3 @@ def _could_not_run() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on from here.", err=True)
         raise typer.Exit(_STOPPED) from None
-
-
-class _Lines:
-    """Prints failures as they come, and how far it is once a second, as JSON lines."""
-
-    def __init__(self) -> None:
-        self._printed = -math.inf
-
-    def __call__(self, progress: IndexProgress) -> None:
-        for failure in progress.new_failures:
-            print_json({"event": "failed", **asdict(failure)})
-        now = time.monotonic()
-        if now - self._printed >= 1:
-            self._printed = now
-            counts = {k: v for k, v in asdict(progress).items() if k != "new_failures"}
-            more = {k: getattr(progress, k) for k in ("rate", "seconds_left", "bottleneck")}
-            print_json({"event": "progress", **counts, **more})
-
-
-def _summary(report: IndexReport) -> dict[str, Any]:
-    counts = {name: value for name, value in asdict(report).items() if name != "failures"}
-    more = {"failed": report.failed, "bottleneck": report.bottleneck}
-    return {"total": report.total, **counts, **more}
-
-
-def _print_summary(report: IndexReport, collection: str) -> None:
-    more = {"copies": report.duplicates, "deleted": report.pruned}
-    typer.echo(
-        f"{collection}: {report.created} created, {report.updated} updated, "
-        f"{report.unchanged + report.skipped} unchanged, "
-        + "".join(f"{count} {name}, " for name, count in more.items() if count)
-        + f"{report.failed} failed in {report.seconds:.1f} s"
-        + (f"; busiest: {report.bottleneck}" if report.bottleneck else "")
-    )
-    for failure in report.failures[:10]:
-        typer.echo(f"  {failure.path}: {failure.code}: {failure.detail}", err=True)
-    if report.failed > 10:
-        typer.echo(f"  and {report.failed - 10} more", err=True)
-    if report.failed:
-        typer.echo(f"  all in {report.errors_path}", err=True)
-    for note in _notes(report):
-        typer.echo(f"  note: {note}", err=True)
-
-
-def _notes(report: IndexReport) -> Iterator[str]:
-    for field in report.unindexed_fields:
-        yield f"the collection has no index on {field}, to filter by"
-    if report.kept:
-        yield (
-            f"{report.kept} images are gone from their source and were not deleted: not all of the source "
-            "could be listed, or they are too many to delete without --yes"
-        )
-    if report.orphans:
-        yield (
-            f"{report.orphans} copies from other sources are stored no more, as the image they are copies of "
-            "changed: index their sources again"
-        )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import tarfile
+import threading
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,7 +30,7 @@ from lookalike_indexer.sources.item import (
     is_image,
     printable,
 )
-from lookalike_indexer.sources.rows import Opener, plain
+from lookalike_indexer.sources.rows import Opener, opener, plain
 
 ZIP_SUFFIXES = (".zip",)
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -41,10 +44,15 @@ class Zip:
 
     fields: Mapping[str, FieldType] = FOLDER_FIELDS
 
-    def __init__(self, key: str, open_file: Opener) -> None:
-        self.key = key
-        self._open, self._opened = open_file, ExitStack()
+    def __init__(self, key: str, address: str) -> None:
+        self.key, self._address = key, address
+        self._opened, self._opening = ExitStack(), threading.Lock()
+        weakref.finalize(self, self._opened.close)
         self._archive: zipfile.ZipFile | None = None
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Zip], tuple[str, str]]:
+        """In another process it is opened there, once for all its members."""
+        return _zip_of_this_process, (self.key, self._address)
 
     def count(self) -> int | None:
         """See `Source`."""
@@ -52,12 +60,21 @@ class Zip:
 
     def items(self) -> Iterator[Item | FileFailure]:
         """See `Source`."""
-        archive = self._file()
-        for info in self._images(archive):
+        for info in self._images(self._file()):
             # A member's checksum is in the directory: nothing need be read to see that it is the same.
             stamp = f"{info.file_size}-{info.CRC:08x}"
-            read = _zip_reader(archive, info)
+            read = partial(self.read, info)
             yield _Member(info.filename, read, info.file_size, stamp).item(self.key)
+
+    def read(self, info: zipfile.ZipInfo) -> bytes:
+        """A member's bytes. Raises Unreadable."""
+        try:
+            # Thread-safe, and bounded by the size that was checked.
+            return self._file().read(info)
+        except _BROKEN_ZIP as error:
+            raise Unreadable(f"The archive's member is broken: {error}.") from error
+        except InvalidInput as error:  # only where another process reads what this one listed
+            raise Unreadable(error.detail) from error
 
     def close(self) -> None:
         """See `Source`."""
@@ -65,27 +82,23 @@ class Zip:
         self._archive = None
 
     def _file(self) -> zipfile.ZipFile:
-        if self._archive is None:
-            try:
-                file = self._opened.enter_context(self._open())
-                self._archive = self._opened.enter_context(zipfile.ZipFile(file))
-            except (OSError, *_BROKEN_ZIP) as error:
-                raise InvalidInput(f"{self.key} cannot be read: {error}.") from error
-        return self._archive
+        with self._opening:
+            if self._archive is None:
+                try:
+                    file = self._opened.enter_context(opener(self._address)())
+                    self._archive = self._opened.enter_context(zipfile.ZipFile(file))
+                except (OSError, *_BROKEN_ZIP) as error:
+                    raise InvalidInput(f"{self.key} cannot be read: {error}.") from error
+            return self._archive
 
     def _images(self, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         found = [info for info in archive.infolist() if not info.is_dir()]
         return [info for info in found if is_image(info.filename)]
 
 
-def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            return archive.read(info)  # thread-safe, and bounded by the size that was checked
-        except _BROKEN_ZIP as error:
-            raise Unreadable(f"The archive's member is broken: {error}.") from error
-
-    return read
+@lru_cache(maxsize=16)
+def _zip_of_this_process(key: str, address: str) -> Zip:
+    return Zip(key, address)
 
 
 class Tar:
@@ -110,14 +123,14 @@ class Tar:
         """See `Source`. An archive that breaks off is a failure after what could be read of it."""
         try:
             with self._open() as file, tarfile.open(fileobj=file, mode="r|*") as archive:
-                sample = _Sample(self.key, "")
+                sample = _Sample(self.key, "", self._open)
                 for info in archive:
                     if not info.isfile():
                         continue
                     stem = _stem(info.name)
                     if stem != sample.stem:
                         yield from sample.items()
-                        sample = _Sample(self.key, stem)
+                        sample = _Sample(self.key, stem, self._open)
                     sample.add(archive, info)
                 yield from sample.items()
         except (OSError, *_BROKEN_TAR) as error:
@@ -130,10 +143,10 @@ class Tar:
 class _Sample:
     """Members of one name: images, and what is said about them."""
 
-    def __init__(self, archive: str, stem: str) -> None:
+    def __init__(self, archive: str, stem: str, open_file: Opener) -> None:
         self.stem = stem
-        self._archive = archive
-        self._images: list[tuple[str, bytes | None, int]] = []
+        self._archive, self._open = archive, open_file
+        self._images: list[tuple[str, _Held, int]] = []
         self._metadata: dict[str, Any] = {}
         self._failures: list[FileFailure] = []
 
@@ -146,20 +159,22 @@ class _Sample:
         file = archive.extractfile(info) if info.size <= MAX_FILE_BYTES else None
         data = file.read() if file is not None else None
         if suffix in IMAGE_SUFFIXES:
-            self._images.append((info.name, data, info.size))
+            plain_tar = getattr(archive.fileobj, "comptype", None) == "tar" and not info.issparse()
+            place = _Place(self._open, info.offset_data, info.size) if plain_tar else None
+            self._images.append((info.name, _Held(data, place), info.size))
         elif data is not None:
             try:
                 self._metadata |= _said(suffix, data)
             except ValueError as error:
-                place = f"{self._archive}/{printable(info.name)}"
-                self._failures.append(FileFailure(place, "invalid_row", str(error)))
+                source = f"{self._archive}/{printable(info.name)}"
+                self._failures.append(FileFailure(source, "invalid_row", str(error)))
 
     def items(self) -> Iterator[Item | FileFailure]:
         """The images, with all that is said about them."""
         if self._images:
             yield from self._failures
-        for name, data, size in self._images:
-            yield _Member(name, _held(data), size, metadata=self._metadata).item(self._archive)
+        for name, held, size in self._images:
+            yield _Member(name, held, size, metadata=self._metadata).item(self._archive)
 
 
 def _said(suffix: str, data: bytes) -> dict[str, Any]:
@@ -176,13 +191,36 @@ def _said(suffix: str, data: bytes) -> dict[str, Any]:
     return {"label": int(text) if text.isdecimal() and text.isascii() else text}
 
 
-def _held(data: bytes | None) -> Callable[[], bytes]:
-    def read() -> bytes:
-        if data is None:
-            raise Unreadable(f"The member has more than the {MAX_FILE_BYTES} bytes that are read.")
-        return data
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Bytes within a file that can be read from anywhere."""
 
-    return read
+    open_file: Opener
+    offset: int
+    size: int
+
+    def __call__(self) -> bytes:
+        with self.open_file() as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A member's bytes, None if they are too many; pickled it is where they are, if that can be said."""
+
+    data: bytes | None
+    place: _Place | None
+
+    def __call__(self) -> bytes:
+        if self.data is None:
+            raise Unreadable(f"The member has more than the {MAX_FILE_BYTES} bytes that are read.")
+        return self.data
+
+    def __reduce__(self) -> tuple[Callable[..., Callable[[], bytes]], tuple[Any, ...]]:
+        if self.data is None or self.place is None:
+            return _Held, (self.data, None)
+        return _Place, (self.place.open_file, self.place.offset, self.place.size)
 
 
 def _stem(name: str) -> str:

@@ -32,8 +32,9 @@ class Item:
     """An image that is not read yet.
 
     `id`: under which it is stored, the same in every run. `source`: where it lies, as text. `read` gives its
-    bytes, from any thread; it raises OSError or Unreadable. `stamp`: changes when the bytes do, such as size
-    and time of change; "" where nothing but the bytes tells. `size` in bytes, where it is known.
+    bytes, from any thread; it raises OSError or Unreadable. It can be pickled, to be read by a process that
+    sees the same files. `stamp`: changes when the bytes do, such as size and time of change; "" where nothing
+    but the bytes tells. `size` in bytes, where it is known.
     """
 
     id: str

@@ -96,7 +96,11 @@ class LocalBytes:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("Not a regular file.")
-        return cls(path, found.st_size, f"{found.st_size}-{found.st_mtime_ns}")
+        return cls(path.absolute(), found.st_size, f"{found.st_size}-{found.st_mtime_ns}")
+
+    def read(self) -> bytes:
+        """Its bytes as they are now. Raises OSError."""
+        return self.path.read_bytes()
 
 
 def described(root: Path, path: Path) -> Item | FileFailure:
@@ -108,4 +112,4 @@ def described(root: Path, path: Path) -> Item | FileFailure:
     except (OSError, ValueError) as error:
         return failure(path, error)
     metadata = folder_metadata(relative)
-    return Item(id, printable(path), path.read_bytes, metadata, found.stamp, found.size)
+    return Item(id, printable(path), found.read, metadata, found.stamp, found.size)

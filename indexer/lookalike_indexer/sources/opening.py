@@ -85,9 +85,10 @@ def _container(given: str, columns: Columns) -> Source | None:
     local = "://" not in given
     if not local and _WILDCARD.search(given):
         return None
-    key, name = (printable(Path(given).absolute()) if local else given), given.lower()
+    place, name = (str(Path(given).absolute()) if local else given), given.lower()
+    key = printable(place)
     if name.endswith(ZIP_SUFFIXES):
-        return Zip(key, rows.opener(given))
+        return Zip(key, place)
     if name.endswith(TAR_SUFFIXES):
         return Tar(key, rows.opener(given))
     base = str(Path(given).parent) if local else given.rpartition("/")[0]

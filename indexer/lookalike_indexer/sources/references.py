@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,13 @@ class References:
             if self._web is None:
                 self._web = web.Fetcher()
             fetcher = self._web
-            return Referred(reference, lambda: fetcher.fetch(reference))
+            return Referred(reference, partial(fetcher.fetch, reference))
         source = self.source(reference)
         if "://" in source:
             remote = addresses.RemoteBytes.at(source)
             return Referred(source, remote.read, remote.stamp, remote.size)
-        path = Path(source)
-        local = LocalBytes.at(path)
-        return Referred(printable(source), path.read_bytes, local.stamp, local.size)
+        local = LocalBytes.at(Path(source))
+        return Referred(printable(source), local.read, local.stamp, local.size)
 
     def source(self, reference: str) -> str:
         """Where it leads, as a path, URL or address of its own."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,15 +36,19 @@ class Row:
 def opener(address: str) -> Opener:
     """Opens a path or fsspec address for reading, as often as asked. Raises InvalidInput."""
     if "://" not in address:
-        return lambda: Path(address).open("rb")
+        return partial(_local, Path(address).absolute())
+    return partial(_remote, address)
 
-    @contextmanager
-    def opened() -> Iterator[IO[bytes]]:
-        system, path = filesystem(address)
-        with system.open(path, "rb") as file:
-            yield file
 
-    return opened
+def _local(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+@contextmanager
+def _remote(address: str) -> Iterator[IO[bytes]]:
+    system, path = filesystem(address)
+    with system.open(path, "rb") as file:
+        yield file
 
 
 @contextmanager

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
+from functools import cache
+from itertools import count
 
 import httpx
 
+from lookalike.retrying import back_off
 from lookalike_indexer.sources.item import MAX_FILE_BYTES, Unreadable
 
-_ATTEMPTS = 4
-_FIRST_STEP = 0.5
-_LONGEST_WAIT = 30.0
+_RETRIES = 4
 _TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
@@ -31,6 +31,10 @@ class Fetcher:
         )
         self._sleep = sleep
 
+    def __reduce__(self) -> tuple[Callable[[], Fetcher], tuple[()]]:
+        """In another process it is that one's own."""
+        return _of_this_process, ()
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
@@ -40,8 +44,8 @@ class Fetcher:
 
         Raises Unreadable with the last reason.
         """
-        for attempt in range(_ATTEMPTS):
-            wait = _FIRST_STEP * 2**attempt
+        for attempt in count():
+            asked = None
             try:
                 with self._client.stream("GET", url) as answer:
                     if answer.is_success:
@@ -49,16 +53,22 @@ class Fetcher:
                     reason = f"{url} answered HTTP {answer.status_code}."
                     if answer.status_code not in _TRY_AGAIN:
                         break
-                    wait = max(wait, _asked(answer))
+                    asked = _asked(answer)
             except httpx.TransportError as error:
                 reason = f"{url} could not be fetched: {error or type(error).__name__}."
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason = f"{url} could not be fetched: {error}."
                 break
-            if attempt + 1 < _ATTEMPTS:
-                # Jitter spreads load and guards nothing.
-                self._sleep(min(wait, _LONGEST_WAIT) + random.uniform(0, _FIRST_STEP))  # noqa: S311
+            wait = back_off(asked, attempt=attempt, retries=_RETRIES)
+            if wait is None:
+                break
+            self._sleep(wait)
         raise Unreadable(reason)
+
+
+@cache
+def _of_this_process() -> Fetcher:
+    return Fetcher()
 
 
 def _body(answer: httpx.Response) -> bytes:

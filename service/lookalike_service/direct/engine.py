@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
@@ -39,6 +39,12 @@ class Stages(Protocol):
 
     def mean_batch(self, stage: str) -> float:
         """How many images its batches had on average; 0 before the first."""
+
+    def take(self) -> dict[str, list[float]]:
+        """Seconds, batches and images of each stage, which begins anew: for another's `add`."""
+
+    def add(self, taken: Mapping[str, Sequence[float]]) -> None:
+        """Count what another has counted."""
 
 
 class DirectEngine:

@@ -5,7 +5,6 @@ It looks like a collection of the client's: the same results, the same errors.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lookalike import results
 from lookalike.errors import CollectionExists, InvalidInput, error_for
+from lookalike.retrying import back_off
 from lookalike_service import logs
 from lookalike_service.direct.engine import (
     CALL_IMAGES,
@@ -37,16 +37,22 @@ from lookalike_service.workflows.ingest import Ingested, NewImage
 
 T = TypeVar("T")
 
-_ATTEMPTS = 9
-_LONGEST_STEP = 30.0
+_RETRIES = 9  # about a minute, as `lookalike index` has with a service
 
 
 def open_target(
-    name: str, *, data: str | None, qdrant_url: str | None, model: str | None, stages: Stages
+    name: str,
+    *,
+    data: str | None,
+    qdrant_url: str | None,
+    model: str | None,
+    stages: Stages,
+    shared: bool = False,
 ) -> DirectTarget:
     """A collection of this name, in this folder or on this server; None as the settings say.
 
-    Raises StoreLocked if another process has the folder, InvalidInput for settings that will not do.
+    Raises StoreLocked if another process has the folder, InvalidInput for settings that will not do, such
+    as a folder where the store is to be `shared` with other processes.
     """
     stack = ExitStack()
     try:
@@ -55,6 +61,11 @@ def open_target(
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(f"{first['input']!r}: {first['msg']}.") from error
+    if shared and settings.qdrant_url is None:
+        raise InvalidInput(
+            "Workers on other machines cannot write to a folder of this one: name a Qdrant server with "
+            "--qdrant-url or LOOKALIKE_QDRANT_URL."
+        )
     logs.configure(settings.log_format, quiet=True)
     with stack, _client_errors():
         try:
@@ -188,14 +199,14 @@ def _result(outcomes: Sequence[Ingested | LookalikeError]) -> results.IndexResul
 def _asked(call: Callable[[], T]) -> T:
     """The answer of a call, which is tried again while the store is away. Raises the client's errors."""
     with _client_errors():
-        for attempt in count(1):
+        for attempt in count():
             try:
                 return call()
             except Unavailable as error:
-                if attempt == _ATTEMPTS:
+                wait = back_off(error.retry_after, attempt=attempt, retries=_RETRIES)
+                if wait is None:
                     raise
-                step = min(error.retry_after * 2 ** (attempt - 1), _LONGEST_STEP)
-                time.sleep(random.uniform(step / 2, step))  # noqa: S311 - spreads load, guards nothing
+                time.sleep(wait)
     raise AssertionError("unreachable")
 
 
