@@ -21,7 +21,8 @@ import numpy as np
 import psutil
 
 from bench.pictures import jpegs
-from bench.service import COMMAND, service
+from bench.service import service
+from examples.demo.server import COMMAND
 from lookalike import Lookalike
 from lookalike_indexer.indexing import index_into
 from lookalike_indexer.report import IndexReport

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.demo import pictures, sheet
-from examples.demo.server import running
+from examples.demo.server import ServiceDidNotStart, live_service
 from lookalike import Collection, IndexedImage, Lookalike
 
 HITS, QUERIES = 5, 6
@@ -29,7 +30,10 @@ def main() -> None:
     if arguments.images is None:
         console.print(f"{pictures.write_tiles(folder)} tiles of sample photographs in {folder}/")
     console.print("Starting the service ...")
-    with running(out / "data", out / "service.log") as client:
+    with (
+        live_service(out / "data", out / "service.log") as service,
+        Lookalike(service.url) as client,
+    ):
         info = client.info()
         console.print(f"{info.model} on {info.device}, store: {info.store}")
         show(client, folder, out)
@@ -166,4 +170,7 @@ def draw_map(collection: Collection, color: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ServiceDidNotStart as error:
+        sys.exit(str(error))

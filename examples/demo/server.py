@@ -1,4 +1,4 @@
-"""The service for the demo, in a process of its own."""
+"""`lookalike serve` in a process of its own, for the demo, the benches and the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -9,51 +9,84 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike import Lookalike, LookalikeError
 
-LIMIT_SECONDS = 180
+COMMAND = str(Path(sys.executable).with_name("lookalike"))
+START_SECONDS = 180
+
+
+class ServiceDidNotStart(Exception):
+    """Tells what the service said last."""
+
+
+@dataclass(frozen=True)
+class LiveService:
+    """Where it answers, its process, and the file with what it says."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 @contextlib.contextmanager
-def running(data: Path, log: Path) -> Iterator[Lookalike]:
-    """Start `lookalike serve` on a free port, and stop it at the end."""
-    port = _free_port()
-    lookalike = str(Path(sys.executable).with_name("lookalike"))
-    command = [lookalike, "serve", "--port", str(port), "--data", str(data)]
-    with log.open("wb") as output:
+def live_service(
+    data: Path, log: Path, command: Sequence[str] = (COMMAND, "serve")
+) -> Iterator[LiveService]:
+    """Start it on a free port, wait until it is ready, stop it at the end.
+
+    `{port}` in the command is the port. Raises ServiceDidNotStart.
+    """
+    port = free_port()
+    environment = os.environ | {
+        "LOOKALIKE_PORT": str(port),
+        "LOOKALIKE_DATA": str(data),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            [part.format(port=port) for part in command],
+            env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"BENTOML_DO_NOT_TRACK": "True"},
         )
+    service = LiveService(port, process, log)
     try:
-        with Lookalike(f"http://127.0.0.1:{port}", retries=0) as client:
-            _wait(client, process, log)
-        with Lookalike(f"http://127.0.0.1:{port}") as client:
-            yield client
+        wait_until_ready(service)
+        yield service
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def _wait(client: Lookalike, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            sys.exit(f"The service could not start; see {log}:\n{log.read_text()[-2000:]}")
-        with contextlib.suppress(LookalikeError):
-            client.ready()
-            return
-        time.sleep(0.1)
-    sys.exit(f"The service was not ready in {LIMIT_SECONDS} s; see {log}.")
+def wait_until_ready(service: LiveService) -> None:
+    """Return when it answers that it is ready. Raises ServiceDidNotStart."""
+    deadline = time.monotonic() + START_SECONDS
+    with Lookalike(service.url, retries=0) as client:
+        while time.monotonic() < deadline and service.process.poll() is None:
+            with contextlib.suppress(LookalikeError):
+                client.ready()
+                return
+            time.sleep(0.05)
+    said = service.log.read_text()[-4000:]
+    raise ServiceDidNotStart(f"The service did not start; see {service.log}:\n{said}")

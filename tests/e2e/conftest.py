@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.live import LiveService, live_service
+from examples.demo.server import LiveService
+from tests.e2e.live import live_service
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.live import LiveService, free_port
+from examples.demo.server import LiveService, free_port
 from tests.pictures import broken, encoded, photograph
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,7 +13,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +20,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from examples.demo.server import COMMAND, LiveService, free_port, wait_until_ready
 from lookalike import Lookalike
 from lookalike_service.settings import Settings
 from lookalike_service.store.factory import open_store
-from tests.e2e.live import START_SECONDS, free_port
 from tests.pictures import broken, jpeg
 
 KILLS = int(os.environ.get("LOOKALIKE_KILLS", "2"))
 FILES, BROKEN = 250 * KILLS, 5 * KILLS
-COMMAND = str(Path(sys.executable).with_name("lookalike"))
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +78,7 @@ class Processes:
             )
 
     def wait_for_service(self, service: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and service.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200:
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"the service is not ready:\n{self.log()}")
+        wait_until_ready(LiveService(self.port, service, self._home / "log"))
 
     def points(self) -> int:
         """How many images the service has; 0 while nobody knows."""

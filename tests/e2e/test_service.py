@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from examples.demo.server import LiveService
 from lookalike import Lookalike
 from lookalike.errors import UnknownCollection
-from tests.e2e.live import LiveService, live_service
+from tests.e2e.live import live_service
 from tests.pictures import broken, encoded, photograph
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.live import LiveService
+from examples.demo.server import LiveService
 
 CLIENT = Path(__file__).parents[2] / "clients" / "typescript"
 

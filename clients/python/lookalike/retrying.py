@@ -25,16 +25,23 @@ class Failure:
 def pause(
     call: Call[Any], outcome: Answer | Failure, *, attempt: int, retries: int
 ) -> float | None:
+    """Seconds to wait before trying again, None to give up; `attempt` counts from 0."""
+    if not _may_repeat(call, outcome):
+        return None
+    asked = outcome.retry_after if isinstance(outcome, Answer) else None
+    return back_off(asked, attempt=attempt, retries=retries)
+
+
+def back_off(asked: float | None, *, attempt: int, retries: int) -> float | None:
     """Seconds to wait before trying again, None to give up; `attempt` counts from 0.
 
-    Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015) on top of
-    what Retry-After asks for.
+    Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015) on top of the
+    seconds that the other side asked for, as with Retry-After.
     """
-    if attempt >= retries or not _may_repeat(call, outcome):
+    if attempt >= retries:
         return None
     step = min(_FIRST_STEP * 2**attempt, _LONGEST_STEP)
     jitter = random.uniform(0, step)  # noqa: S311 - spreads load, guards nothing
-    asked = outcome.retry_after if isinstance(outcome, Answer) else None
     if asked is None:
         return jitter
     return asked + jitter if 0 <= asked <= _LONGEST_RETRY_AFTER else None
