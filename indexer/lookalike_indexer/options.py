@@ -30,6 +30,7 @@ ApiKey = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of text.")]
 CollectionOption = Annotated[str, typer.Option("--collection", "-c", help="Collection.")]
 CollectionArgument = Annotated[str, typer.Argument(help="Collection.")]
+ClusteringArgument = Annotated[str, typer.Argument(help="Name of the clustering.")]
 FilterOption = Annotated[
     str | None,
     typer.Option(

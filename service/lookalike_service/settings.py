@@ -42,8 +42,8 @@ class Settings(BaseSettings):
     )
     originals: Path | None = Field(
         None,
-        description="Folder whose pictures training and migration may read in full; by default they read "
-        "thumbnails.",
+        description="Folder whose pictures training, migration and export may read in full; by default "
+        "they read thumbnails.",
     )
     model: str = Field("timm:tf_efficientnet_lite0", description="Default encoder.")
     models: tuple[str, ...] = Field(

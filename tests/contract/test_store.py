@@ -24,6 +24,7 @@ from lookalike_service.errors import (
     UnknownImage,
     WrongDimension,
 )
+from lookalike_service.store.labels import CERTAIN, confidence_of
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import FieldType, Point, Query, Store, point_id
 from tests.contract.stores import DIM, SPACE, collection, near, point, vector
@@ -608,6 +609,39 @@ def test_labelling_some_leaves_the_labels_of_the_others(store: Store, name: str,
         assert store.facets(name, "clusters.k") == sorted(
             [(0, 2000 - n), (label, n)], key=lambda pair: -pair[1]
         )
+
+
+@pytest.mark.parametrize("n", [3, 1500])
+def test_replacing_labels_takes_those_of_the_others_away(store: Store, name: str, n: int) -> None:
+    store.upsert(name, [point(i) for i in range(2000)])
+    ids = [point_id(str(i)) for i in range(2000)]
+    store.write_labels(name, "k", ids, np.zeros(2000, np.int64))
+    store.write_labels(name, "other", ids[:9], np.ones(9, np.int64))
+    for label in (1, 2):
+        store.write_labels(name, "k", ids[:n], np.full(n, label), replace=True)
+        assert store.facets(name, "clusters.k") == [(label, n)]
+    unlabelled = {"must": [{"is_empty": {"key": "clusters.k"}}]}
+    assert store.count(name, unlabelled) == 2000 - n
+    assert store.facets(name, "clusters.other") == [(1, 9)]
+
+
+def test_how_sure_labels_are_stands_beside_them_and_can_be_filtered_by(
+    store: Store, name: str
+) -> None:
+    store.upsert(name, [point(i) for i in range(3)])
+    ids = [point_id(str(i)) for i in range(3)]
+    store.write_labels(name, "k.1", ids, np.array([0, 1, 1]))
+    store.write_labels(name, confidence_of("k.1"), ids[:2], np.array([1_000, CERTAIN]))
+    first, second, third = store.retrieve(name, ids)
+    assert first.payload["clusters"] == {"k.1": 0}
+    assert first.payload["confidences"] == {"k.1": 0.1}
+    assert second.payload["confidences"] == {"k.1": 1}
+    assert "confidences" not in third.payload
+    unsure = {"must": [{"key": "clusters.k.1@confidence", "range": {"lt": 2_000}}]}
+    assert keys(store.scroll(name, filter=unsure)[0]) == ["0"]
+    assert store.facets(name, f"clusters.{confidence_of('k.1')}") == [(1_000, 1), (CERTAIN, 1)]
+    store.upsert(name, [replace(point(0), payload=first.payload)])
+    assert "confidences" not in store.retrieve(name, ids[:1])[0].payload
 
 
 def test_a_reader_sees_the_labels_before_or_after_never_a_mix(store: Store, name: str) -> None:

@@ -24,6 +24,7 @@ from lookalike_service.errors import (
     WrongDimension,
 )
 from lookalike_service.spaces import Space
+from lookalike_service.store.labels import read_labels
 from lookalike_service.store.protocol import (
     MADE_FROM,
     Collection,
@@ -319,9 +320,17 @@ class FakeStore:
             yield ids[start : start + batch], np.stack(rows[start : start + batch])
 
     def write_labels(
-        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+        self,
+        name: str,
+        clustering: str,
+        ids: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        replace: bool = False,
     ) -> None:
         with self._lock:
+            if replace:
+                self.drop_labels(name, clustering)
             for payloads in self._of_both(name):
                 for id, label in zip(ids, labels, strict=True):
                     if id in payloads:
@@ -404,6 +413,8 @@ class FakeStore:
 
 def _payload(stored: _Points, id: str, *, thumbnails: bool = False) -> dict[str, Any]:
     payload = copy.deepcopy(stored.payloads[id])
+    if payload.get("clusters"):
+        payload |= read_labels(payload["clusters"])
     if not thumbnails:
         payload.pop("thumbnail", None)
     return payload

@@ -13,11 +13,15 @@ PUBLIC = {
     Lookalike: "close collection collections create_collection delete_collection embed embed_texts "
     "explain info job jobs models ready send url",
     Collection: "add agreement assign calibrate calibration cluster cluster_card cluster_card_image "
-    "clustering clustering_plot clusterings cut_over delete delete_clustering "
-    "delete_migration delete_projection delete_training describe facets finish_migration "
-    "image images index migrate migration place project projection projection_image "
-    "projections roll_back search search_batch thumbnail train_autoencoder train_head "
-    "training training_image trainings update",
+    "clustering clustering_plot clusterings compare comparison comparison_maps "
+    "comparison_page comparisons counterparts cut_over delete delete_clustering "
+    "delete_comparison delete_duplicates delete_migration delete_projection "
+    "delete_training deletion_list deletion_plan describe describe_clusters "
+    "duplicate_groups duplicate_runs duplicates export facets find_duplicates "
+    "finish_migration forget_duplicates image images index leakage lineage migrate "
+    "migration name_clusters place project projection projection_image projections "
+    "roll_back search search_batch thumbnail train_autoencoder train_head training "
+    "training_image trainings update",
     lookalike.Job: "cancel id refresh wait",
 }
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike_service.analysis.plot import plot_projection
-from lookalike_service.analysis.progress import silent
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -24,12 +21,9 @@ from lookalike_service.errors import (
     UnknownCollection,
     UnknownProjection,
 )
-from lookalike_service.jobs.runner import Task
-from lookalike_service.jobs.worker_process import compute
 from lookalike_service.schemas.clusterings import ClusteringOut, ClusteringRequest
 from lookalike_service.schemas.projections import ProjectionRequest
-from lookalike_service.spaces import Space
-from lookalike_service.store.protocol import Collection, Point, point_id
+from lookalike_service.store.protocol import Collection, point_id
 from lookalike_service.workflows import (
     agreement,
     assignment,
@@ -38,48 +32,26 @@ from lookalike_service.workflows import (
     projection,
     runs,
 )
-from tests.clouds import blobs
+from tests.fakes.analyses import (
+    CLOUD,
+    DIM,
+    NAME,
+    ONLY_A,
+    SPACE,
+    Meanwhile,
+    clustered,
+    labels,
+    numbered,
+    point,
+    task,
+    two_blobs,
+)
 from tests.fakes.store import FakeStore
-
-NAME, DIM = "c", 8
-SPACE = Space("fake:m", "w", "avg", "p", DIM)
-CLOUD = blobs(30, 20)
-ONLY_A = {"must": [{"key": "metadata.label", "match": {"value": "a"}}]}
-
-
-def point(key: str, vector: NDArray[np.float32], **metadata: Any) -> Point:
-    payload = {"key": key, "source": None, "width": 1, "height": 1, "metadata": metadata}
-    return Point(point_id(key), vector, payload)
-
-
-class Meanwhile(FakeStore):
-    """A store in which something happens once the vectors of a run are read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before_vectors: Callable[[], object] = lambda: None
-
-    def vectors(
-        self, name: str, *, filter: Any = None, batch: int = 1000
-    ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        self.before_vectors()
-        yield from super().vectors(name, filter=filter, batch=min(batch, 16))
 
 
 @pytest.fixture
 def store() -> Meanwhile:
-    """Fifty images in two blobs, labelled a and b in their metadata, keyed by their row."""
-    opened = Meanwhile()
-    opened.create_collection(Collection(NAME, SPACE, "2025-01-01T00:00:00+00:00"))
-    labels = ["ab"[blob] for blob in CLOUD.truth]
-    opened.upsert(
-        NAME,
-        [
-            point(str(i), vector, label=label, i=i, few=i % 3 - 1, nested={"x": i})
-            for i, (vector, label) in enumerate(zip(CLOUD.points, labels, strict=True))
-        ],
-    )
-    return opened
+    return two_blobs()
 
 
 @pytest.fixture
@@ -88,47 +60,9 @@ def folders(tmp_path: Path) -> Iterator[Path]:
     return numbered(tmp_path)
 
 
-def numbered(root: Path) -> Iterator[Path]:
-    for i in itertools.count():
-        (root / str(i)).mkdir()
-        yield root / str(i)
-
-
-def task(
-    store: FakeStore,
-    parameters: Mapping[str, Any],
-    folder: Path,
-    *,
-    progress: Callable[[str, int, int | None], None] = silent,
-    before_answer: Callable[[], object] = lambda: None,
-) -> Task:
-    """A task that computes here, with no process of its own."""
-
-    def here(
-        function: str, parameters: dict[str, Any]
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        figures = compute(function, folder, parameters, progress)
-        before_answer()
-        return {p.stem: np.load(p, mmap_mode="r") for p in (folder / "out").glob("*.npy")}, figures
-
-    return Task(store, NAME, parameters, folder, progress, here)
-
-
-def clustered(store: FakeStore, folder: Path, **request: Any) -> ClusteringOut:
-    body = ClusteringRequest(**{"parameters": {"k": 2}} | request)
-    job = task(store, clustering.validate(store, NAME, body), folder)
-    return ClusteringOut.model_validate(clustering.run(job))
-
-
 def projected(store: FakeStore, folder: Path, **request: Any) -> dict[str, Any]:
     body = ProjectionRequest(**{"method": "pca"} | request)
     return projection.run(task(store, projection.validate(store, NAME, body), folder))
-
-
-def labels(store: FakeStore, name: str = "kmeans") -> dict[str, int]:
-    records, _ = store.scroll(NAME, limit=1000)
-    found = {r.payload["key"]: r.payload.get("clusters", {}) for r in records}
-    return {key: of[name] for key, of in found.items() if name in of}
 
 
 # -- clusterings
@@ -190,9 +124,10 @@ def test_labels_are_written_in_one_call(
     calls: list[int] = []
     write = store.write_labels
 
-    def counted(name: str, clustering: str, ids: Any, labels: Any) -> None:
+    def counted(name: str, clustering: str, ids: Any, labels: Any, *, replace: bool) -> None:
+        assert replace, "those of an older run go in the same call"
         calls.append(len(ids))
-        write(name, clustering, ids, labels)
+        write(name, clustering, ids, labels, replace=replace)
 
     monkeypatch.setattr(store, "write_labels", counted)
     clustered(store, next(folders))
@@ -226,13 +161,15 @@ def test_images_deleted_while_vectors_are_read_are_left_out(
     assert set(labels(store)) == {str(i) for i in range(10, 50)}
 
 
-def test_images_indexed_while_vectors_are_read_wait_for_the_next_run(
+def test_images_indexed_while_vectors_are_read_are_assigned_in_the_end(
     store: Meanwhile, folders: Iterator[Path]
 ) -> None:
     fresh = [point(f"new {i}", CLOUD.points[i]) for i in range(10)]
     store.before_vectors = lambda: store.upsert(NAME, fresh)
     run = clustered(store, next(folders))
-    assert run.points == len(labels(store)) == 50
+    written = labels(store)
+    assert run.points == 50
+    assert [written[f"new {i}"] for i in range(10)] == [written[str(i)] for i in range(10)]
 
 
 def test_all_images_deleted_is_a_clear_error(store: Meanwhile, folders: Iterator[Path]) -> None:

@@ -22,16 +22,22 @@ def cluster(
     stability: int | None = None,
     filter: Filter | None = None,
     seed: int = 0,
+    follow: bool | None = None,
 ) -> Call[results.JobStatus]:
     """Start a clustering; `name` defaults to the algorithm and replaces an older run of that name.
 
     `reduction`, such as "pca:50", comes first. `parameters["k"]` may be a range such as [2, 20], from
     which one is chosen by `criterion`: silhouette (default), elbow, calinski_harabasz, davies_bouldin
-    or gap. `stability`: measure the clusters' stability with so many bootstrap samples. Raises
-    UnknownCollection, InvalidParameters.
+    or gap. `stability`: measure the clusters' stability with so many bootstrap samples. `follow`: label
+    images that are indexed later too, the default. Raises UnknownCollection, InvalidParameters.
     """
     options = present(
-        name=name, reduction=reduction, criterion=criterion, stability=stability, filter=filter
+        name=name,
+        reduction=reduction,
+        criterion=criterion,
+        stability=stability,
+        filter=filter,
+        follow=follow,
     )
     return Call(
         "POST",

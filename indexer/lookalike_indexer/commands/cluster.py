@@ -47,6 +47,7 @@ def cluster(
     stability: Annotated[
         int | None, typer.Option(help="Measure stability with so many bootstrap samples.")
     ] = None,
+    follow: Annotated[bool, typer.Option(help="Label images that are indexed later, too.")] = True,
     name: NameOption = None,
     filter: FilterOption = None,
     seed: SeedOption = 0,
@@ -66,6 +67,7 @@ def cluster(
             stability=stability,
             filter=read_filter(filter),
             seed=seed,
+            follow=follow,
         )
         wait(job)
         clustering = images.clustering(name or algorithm)

@@ -22,6 +22,7 @@ def card_out(encoder: Encoder, collection: str, clustering: str, card: Card) -> 
         collection=collection,
         clustering=clustering,
         label=cluster.label,
+        name=cluster.name,
         size=cluster.size,
         medoid=cluster.medoid,
         spread=cluster.spread,

@@ -71,7 +71,7 @@ async def create(collection: str, body: ClusteringRequest, context: Current) -> 
 )
 async def list_clusterings(collection: str, context: Current) -> Clusterings:
     """Every clustering of the collection, by name."""
-    found = await asyncio.to_thread(workflow.list_runs, context.store, collection)
+    found = await asyncio.to_thread(workflow.describe_all, context.store, collection)
     return Clusterings(clusterings=found)
 
 
@@ -103,7 +103,8 @@ async def get(request: Request, collection: str, name: str, context: Current) ->
     if kind == "image/png":
         png = await asyncio.to_thread(workflow.draw_sweep, context.store, collection, name)
         return Response(png, media_type=kind)
-    return json_response(await asyncio.to_thread(workflow.get, context.store, collection, name))
+    found = await asyncio.to_thread(workflow.describe, context.store, collection, name)
+    return json_response(found)
 
 
 class AgreementQuery(BaseModel):

@@ -295,4 +295,5 @@ def _out(record: Record) -> ImageOut:
         indexed_at=payload["indexed_at"],
         metadata=payload["metadata"],
         clusters=payload.get("clusters", {}),
+        confidences=payload.get("confidences", {}),
     )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lookalike_service.schemas.base import FilterJson, Name, Wire
+from lookalike_service.schemas.cluster_versions import Drift
 from lookalike_service.schemas.embedding import Map
 from lookalike_service.schemas.problems import ItemError
 
@@ -40,12 +41,17 @@ class ClusteringRequest(Wire):
     )
     filter: FilterJson | None = None
     seed: int = 0
+    follow: bool = Field(
+        True, description="Label images that are indexed later, too, if they match the filter."
+    )
 
 
 class ClusterOut(Wire):
     """One cluster."""
 
     label: int
+    name: str | None = None
+    description: str | None = None
     size: int
     medoid: str | None = Field(
         description="Id of the image nearest to the centre; null if deleted while the job ran."
@@ -90,6 +96,8 @@ class ClusteringOut(Wire):
     """A clustering of a collection."""
 
     name: str
+    run: str = Field("", description="Another whenever the clustering is made anew.")
+    description: str | None = None
     algorithm: str
     parameters: dict[str, Any]
     reduction: str | None
@@ -101,6 +109,9 @@ class ClusteringOut(Wire):
     clusters: list[ClusterOut]
     sweep: Sweep | None = Field(None, description="Null where `k` was given, or not asked for.")
     diagnostics: dict[str, float | None]
+    drift: Drift | None = Field(
+        None, description="Null if images that are indexed later are not labelled."
+    )
     created_at: str
     seconds: float
 
@@ -171,6 +182,7 @@ class ClusterCard(Wire):
     collection: str
     clustering: str
     label: int
+    name: str | None = None
     size: int
     medoid: str | None = Field(description="Id of the image nearest to the centre.")
     spread: float = Field(description="Mean cosine distance of members to the centre.")

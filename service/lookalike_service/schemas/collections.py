@@ -79,6 +79,11 @@ class ImageOut(Wire):
     indexed_at: str
     metadata: dict[str, Any]
     clusters: dict[str, int]
+    confidences: dict[str, float] = Field(
+        {},
+        description="How sure those clusterings are that were made before the image was indexed, 0 to 1; "
+        "filter by `clusters.NAME@confidence`, 0 to 10,000.",
+    )
 
 
 class ImagePage(Wire):

@@ -52,17 +52,23 @@ class LabelCompanion:
         return CompanionView(self._engine, companion(name), self._current(name))
 
     def write(
-        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+        self,
+        name: str,
+        clustering: str,
+        ids: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        replace: bool = False,
     ) -> None:
         """See `Labels`. A few labels of a clustering that exists are written in place."""
         with self._writes:
             current = self._current(name).get(clustering)
-            if current is not None and len(ids) <= _BATCH:
+            if current is not None and len(ids) <= _BATCH and not replace:
                 self._put(name, clustering, current, ids, labels)
                 return
             target = _FIELDS[1] if current == _FIELDS[0] else _FIELDS[0]
             self._begin(name, clustering, target)
-            if current is not None:
+            if current is not None and not replace:
                 for kept, old in self._others(name, clustering, current, frozenset(ids)):
                     self._put(name, clustering, target, kept, old)
             self._put(name, clustering, target, ids, labels)

@@ -134,7 +134,13 @@ class LabelTable:
     # -- writing
 
     def write(
-        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+        self,
+        name: str,
+        clustering: str,
+        ids: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        replace: bool = False,
     ) -> None:
         """See `Labels`. In the order of ids, which is several times as fast for the tree.
 
@@ -149,6 +155,12 @@ class LabelTable:
                 "(collection, name) DO UPDATE SET version = version + 1 RETURNING key",
                 (name, clustering),
             )
+            if replace:
+                writer.execute(
+                    "DELETE FROM label WHERE clustering = ? AND id NOT IN "
+                    "(SELECT value FROM json_each(?))",
+                    (key, orjson.dumps(list(ids)).decode()),
+                )
             for at in range(0, len(order), _ROWS_AT_ONCE):
                 rows = {ids[i]: values[i] for i in order[at : at + _ROWS_AT_ONCE]}
                 writer.execute(

@@ -6,13 +6,36 @@ whole index. Points and labels meet again in `PointStore`: hits carry them, filt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.store.filters import Where
+
+_CONFIDENCE = "@confidence"
+CERTAIN = 10_000
+"""The label of a confidence of 1."""
+
+
+def confidence_of(clustering: str) -> str:
+    """The name under which the confidence of a clustering's labels is kept, as labels 0 to CERTAIN.
+
+    Only of images labelled after the clustering was made. No caller's name has an @.
+    """
+    return clustering + _CONFIDENCE
+
+
+def read_labels(labels: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """A point's labels as its payload shows them: `clusters`, and `confidences` (0 to 1) if any."""
+    clusters = {name: label for name, label in labels.items() if not name.endswith(_CONFIDENCE)}
+    confidences = {
+        name.removesuffix(_CONFIDENCE): label / CERTAIN
+        for name, label in labels.items()
+        if name.endswith(_CONFIDENCE)
+    }
+    return {"clusters": clusters} | ({"confidences": confidences} if confidences else {})
 
 
 class LabelView(Protocol):
@@ -38,9 +61,15 @@ class Labels(Protocol):
         """The labels of a collection, for one call."""
 
     def write(
-        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+        self,
+        name: str,
+        clustering: str,
+        ids: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        replace: bool = False,
     ) -> None:
-        """Set the labels of these ids, int64 (n,); other ids keep theirs."""
+        """Set the labels of these ids, int64 (n,); other ids keep theirs, or with `replace` lose them."""
 
     def drop(self, name: str, clustering: str) -> None:
         """Remove all labels of a clustering."""

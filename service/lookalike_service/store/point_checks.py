@@ -14,6 +14,7 @@ from lookalike_service.errors import InvalidField, InvalidVector, WrongDimension
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Point, Vector
 
+_ADDED = frozenset({"clusters", "confidences"})
 _SMALL, _LARGE = 1e-100, 1e100  # norms whose squares are safely within float64
 
 
@@ -31,11 +32,11 @@ def read_cursor(text: str) -> str:
         raise InvalidField(f"cursor {text!r} is not one that a page was answered with") from None
 
 
-def without_clusters(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`clusters` is what reading adds; labels are kept elsewhere."""
-    return (
-        {k: v for k, v in payload.items() if k != "clusters"} if "clusters" in payload else payload
-    )
+def without_labels_in(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`clusters` and `confidences` are what reading adds; labels are kept elsewhere."""
+    if _ADDED.isdisjoint(payload):
+        return payload
+    return {key: value for key, value in payload.items() if key not in _ADDED}
 
 
 def check_payloads(points: Sequence[Point], payloads: Sequence[Mapping[str, Any]]) -> None:

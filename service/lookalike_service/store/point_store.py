@@ -27,7 +27,7 @@ from lookalike_service.store.filters import (
     parse_filter,
 )
 from lookalike_service.store.label_search import with_labels, without_labels
-from lookalike_service.store.labels import Labels, LabelView
+from lookalike_service.store.labels import Labels, LabelView, read_labels
 from lookalike_service.store.left_out import without_left_out
 from lookalike_service.store.other_space import fill, lacking, named, required, write_other
 from lookalike_service.store.point_checks import (
@@ -37,7 +37,7 @@ from lookalike_service.store.point_checks import (
     read_cursor,
     unit_vector,
     unit_vectors,
-    without_clusters,
+    without_labels_in,
 )
 from lookalike_service.store.protocol import (
     Collection,
@@ -151,7 +151,7 @@ class PointStore:
                     f"the vectors were made when collection {name!r} had other spaces: "
                     f"{named(made_for)}, not {named(collection)}; make them again"
                 )
-            payloads = [without_clusters(point.payload) for point in points]
+            payloads = [without_labels_in(point.payload) for point in points]
             check_payloads(points, payloads)
             vectors = unit_vectors([(point.id, point.vector) for point in points], collection.space)
             self._catalogue.learn(collection, payloads)
@@ -206,7 +206,7 @@ class PointStore:
     def set_payload(self, name: str, id: str, payload: Mapping[str, Any]) -> None:
         """See `Store`. A key whose value is None is removed."""
         check_payload(id, payload)
-        payload = without_clusters(payload)
+        payload = without_labels_in(payload)
         with self._catalogue.writing(name) as (collection, other):
             if not self._engine.count(collection.stored_as, has_ids([id])):
                 raise UnknownImage(f"there is no image with point id {id} in collection {name!r}")
@@ -430,7 +430,13 @@ class PointStore:
                 return
 
     def write_labels(
-        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+        self,
+        name: str,
+        clustering: str,
+        ids: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        replace: bool = False,
     ) -> None:
         """See `Store`. Raises ValueError unless there is one label per id."""
         if labels.shape != (len(ids),):
@@ -440,7 +446,7 @@ class PointStore:
             there = self._existing(stored_as, ids)
             if not there.all():
                 ids, labels = [ids[i] for i in np.flatnonzero(there).tolist()], labels[there]
-            self._labels.write(name, clustering, ids, labels)
+            self._labels.write(name, clustering, ids, labels, replace=replace)
 
     def _existing(self, stored_as: str, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Which ids there are points of; counted by the few, so that searches get in between."""
@@ -514,7 +520,7 @@ def _page(query: Query, hits: Sequence[Hit]) -> list[Hit]:
 def _labelled(item: T, labels: LabelsOf) -> T:
     """A hit or record with its labels in the payload."""
     of_item = labels.get(item.id)
-    return item if not of_item else replace(item, payload={**item.payload, "clusters": of_item})
+    return item if not of_item else replace(item, payload=item.payload | read_labels(of_item))
 
 
 def _cosine(score: float) -> float:

@@ -220,7 +220,7 @@ class Store(Protocol):
         """Write or replace; acknowledged means it survives kill -9.
 
         A metadata field that is new gets an index, up to a bound: see `fields`. What is replaced loses
-        its labels too. Payload key `clusters` is left out: see `write_labels`.
+        its labels too. Payload keys `clusters` and `confidences` are left out: see `write_labels`.
         A point without a vector for the collection's other space is removed from that.
 
         `made_for`: the description that the vectors were made by; raises SpaceMismatch if the
@@ -301,10 +301,17 @@ class Store(Protocol):
         """
 
     def write_labels(
-        self, name: str, clustering: str, ids: Sequence[str], labels: NDArray[np.int64]
+        self,
+        name: str,
+        clustering: str,
+        ids: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        replace: bool = False,
     ) -> None:
-        """Set `clusters.<clustering>` of each id; others keep theirs, deleted ids are skipped.
+        """Set `clusters.<clustering>` of each id; deleted ids are skipped.
 
+        Others keep theirs, or with `replace` lose them.
         A call reads the labels of a clustering as they were before or as they are after, never a
         mix; so does whoever opens the store after a crash in the middle.
         """

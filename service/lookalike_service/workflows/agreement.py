@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike_service.analysis.agreement import Agreement, find_holding, measure_agreement
 from lookalike_service.analysis.composition import measure_independence
-from lookalike_service.errors import InvalidField, UnknownClustering
+from lookalike_service.errors import InvalidField
 from lookalike_service.schemas.clusterings import (
     AgreementOut,
     HoldingOut,
@@ -17,9 +19,9 @@ from lookalike_service.schemas.clusterings import (
     MatchedValue,
 )
 from lookalike_service.store.protocol import Store
-from lookalike_service.workflows import clustering, runs
+from lookalike_service.workflows import clustering
+from lookalike_service.workflows.metadata_values import metadata_values
 
-_PAGE = 1_000
 _MOST_VALUES = 1_000
 
 
@@ -38,8 +40,8 @@ def compare(
     more than 1,000 values differ, InvalidParameters for a value that no image has, UnknownClustering,
     UnknownCollection.
     """
-    run = clustering.get(store, collection, name)
-    values = _values(store, collection, name, field)
+    run, arrays = clustering.load(store, collection, name)
+    values = _values(store, collection, arrays, field)
     if not values:
         raise InvalidField(f"No image of clustering '{name}' has a value in '{field}'.")
     if (differing := len({text for _, text in values})) > _MOST_VALUES:
@@ -68,34 +70,11 @@ def _holding(found: Agreement, value: str, precision_weight: float) -> HoldingOu
     return HoldingOut(value=value, **asdict(held))
 
 
-def _values(store: Store, collection: str, name: str, field: str) -> list[tuple[int, str]]:
+def _values(
+    store: Store, collection: str, arrays: Mapping[str, NDArray[Any]], field: str
+) -> list[tuple[int, str]]:
     """Label and value of every image of the run that is still there and has one."""
-    group, _, path = field.partition(".")
-    if group != "metadata" or not path:
-        raise InvalidField(
-            f"field is '{field}'; allowed: a field of the metadata as metadata.NAME."
-        )
-    arrays = store.arrays(clustering.KIND, runs.key(collection, name))
-    if arrays is None:
-        raise UnknownClustering(f"Clustering '{name}' of '{collection}' was just removed.")
     ids = arrays["ids"].tolist()
     labels = dict(zip(ids, arrays["labels"].tolist(), strict=True))
-    found = [
-        (labels[record.id], _value(record.payload["metadata"], path))
-        for first in range(0, len(ids), _PAGE)
-        for record in store.retrieve(collection, ids[first : first + _PAGE])
-    ]
-    return [(label, str(value)) for label, value in found if value is not None]
-
-
-def _value(metadata: dict[str, Any], path: str) -> Any:
-    """The value at `path`, which may lead into nested objects; None where there is none."""
-    value: Any = metadata
-    if path in metadata:
-        value = metadata[path]
-    else:
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return None if isinstance(value, dict) else value
+    values = metadata_values(store, collection, ids, field)
+    return [(labels[id], value) for id, value in values.items()]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.analysis.clustering.algorithms import find_algorithm
-from lookalike_service.analysis.clustering.assign import load_assigner
-from lookalike_service.analysis.reduction import load_reduction
-from lookalike_service.errors import UnknownClustering
+from lookalike_service.errors import StoreUnavailable
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import clustering, runs
+from lookalike_service.workflows.placing import find_placer
 
 
 def assign(
@@ -18,13 +16,14 @@ def assign(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels and confidences (n,) of vectors float32 (n, dim), each on its own; -1 is noise, of confidence 0.
 
-    Raises UnknownClustering, UnknownCollection, SpaceMismatch if the collection was migrated since.
+    Raises UnknownClustering, UnknownCollection, SpaceMismatch if the collection was migrated since,
+    StoreUnavailable while the clustering is made anew.
     """
     run = clustering.get(store, collection, name)
     runs.in_space(store, collection, f"clustering '{name}'", run.space)
-    arrays = store.arrays(clustering.KIND, runs.key(collection, name))
-    if arrays is None:
-        raise UnknownClustering(f"Clustering '{name}' of '{collection}' was just removed.")
-    if run.reduction is not None:
-        vectors = load_reduction(run.reduction, arrays).apply(vectors)
-    return load_assigner(find_algorithm(run.algorithm).assigner, arrays).place(vectors)
+    placer = find_placer(
+        store, collection, name, run=run.run, algorithm=run.algorithm, reduction=run.reduction
+    )
+    if placer is None:
+        raise StoreUnavailable(f"Clustering '{name}' of '{collection}' is just being replaced.")
+    return placer.place(vectors)

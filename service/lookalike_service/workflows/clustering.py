@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,16 +14,17 @@ from lookalike_service.analysis.clustering.algorithms import resolve_range
 from lookalike_service.analysis.parameters import check_seed
 from lookalike_service.analysis.reduction import check_reduction, parse_reduction
 from lookalike_service.analysis.sweep_plot import plot_sweep
-from lookalike_service.errors import InvalidParameters, UnknownClustering
+from lookalike_service.errors import InvalidParameters, StoreUnavailable, UnknownClustering
 from lookalike_service.jobs.runner import Task
 from lookalike_service.schemas.clusterings import ClusteringOut, ClusteringRequest
-from lookalike_service.store.protocol import Store
-from lookalike_service.workflows import runs
+from lookalike_service.store.protocol import Collection, Store
+from lookalike_service.workflows import cluster_notes, labelling, runs
 
-KIND = "clustering"
+KIND = runs.CLUSTERING
 _COMPUTED_FROM = ("algorithm", "parameters", "criterion", "reduction", "stability", "seed")
 _SHOWN = ("exemplars", "outliers")
 _PAGE = 1_000
+_READS = 3
 
 
 def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[str, Any]:
@@ -51,8 +53,10 @@ def run(task: Task) -> dict[str, Any]:
         {key: parameters[key] for key in _COMPUTED_FROM},
     )
     labels = np.asarray(arrays["labels"])
-    out = ClusteringOut(
+    followed = parameters["follow"]
+    run = ClusteringOut(
         **{key: parameters[key] for key in ("name", "algorithm", "parameters", "reduction")},
+        run=uuid.uuid4().hex,
         filter=parameters["filter"],
         seed=parameters["seed"],
         space=found.space.id,
@@ -61,15 +65,16 @@ def run(task: Task) -> dict[str, Any]:
         clusters=_named(task, ids, figures["clusters"]),
         sweep=figures["sweep"],
         diagnostics=figures["diagnostics"],
+        drift=labelling.no_drift(*figures["low_confidence"]) if followed else None,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - start, 3),
-    ).model_dump(mode="json")
+    )
     task.progress("writing labels", 0, len(ids))  # from here on it is carried through
-    _write_labels(task.store, task.collection, parameters["name"], ids, labels)
-    key = runs.key(task.collection, parameters["name"])
-    task.store.put_document(KIND, key, out)
-    task.store.put_arrays(KIND, key, {**arrays, "ids": runs.id_array(ids)})
-    return out
+    _publish(task.store, found, run, ids, {**arrays, "labels": labels})
+    if followed:
+        labelling.follow(task.store, task.collection, run)
+        labelling.catch_up(task.store, found, run)
+    return run.model_dump(mode="json")
 
 
 def _named(task: Task, ids: list[str], clusters: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -89,24 +94,31 @@ def _named(task: Task, ids: list[str], clusters: list[dict[str, Any]]) -> list[d
     ]
 
 
-def _write_labels(
-    store: Store, collection: str, name: str, ids: list[str], labels: NDArray[np.int64]
+def _publish(
+    store: Store,
+    collection: Collection,
+    run: ClusteringOut,
+    ids: list[str],
+    arrays: dict[str, NDArray[Any]],
 ) -> None:
-    """Write all labels in one call, so that nobody sees a mix of two runs.
+    """Put the run in the place of an older one of its name.
 
-    Images that an older run of the name labelled, and this one did not see, lose theirs first.
+    All labels are written in one call, so that nobody sees a mix of two runs. A service that dies before
+    the end begins the job again.
     """
-    former = store.arrays(KIND, runs.key(collection, name))
-    if former is None or not set(former["ids"].tolist()) <= set(ids):
-        store.drop_labels(collection, name)
-    store.write_labels(collection, name, ids, labels)
+    key = runs.key(collection.name, run.name)
+    labelling.unfollow(store, collection.name, run.name)
+    store.write_labels(collection.name, run.name, ids, arrays["labels"], replace=True)
+    made = {"run": np.array(run.run), "ids": runs.id_array(ids)}
+    store.put_document(KIND, key, run.model_dump(mode="json"))
+    store.put_arrays(KIND, key, {**arrays, **made})
 
 
 def list_runs(store: Store, collection: str) -> list[ClusteringOut]:
     """All clusterings of a collection, by name. Raises UnknownCollection."""
     store.collection(collection)
     found = runs.of_collection(store, KIND, collection)
-    return [ClusteringOut.model_validate(body) for _, body in found]
+    return [_read(store, collection, body) for _, body in found]
 
 
 def get(store: Store, collection: str, name: str) -> ClusteringOut:
@@ -117,7 +129,32 @@ def get(store: Store, collection: str, name: str) -> ClusteringOut:
         raise UnknownClustering(
             f"Collection '{collection}' has no clustering '{name}'; it has: {', '.join(names) or 'none'}"
         )
-    return ClusteringOut.model_validate(body)
+    return _read(store, collection, body)
+
+
+def describe(store: Store, collection: str, name: str) -> ClusteringOut:
+    """One clustering with its drift as of now. Raises as `get`."""
+    return labelling.measure_drift(store, collection, get(store, collection, name))
+
+
+def describe_all(store: Store, collection: str) -> list[ClusteringOut]:
+    """All clusterings of a collection with their drift. Raises UnknownCollection."""
+    found = list_runs(store, collection)
+    return [labelling.measure_drift(store, collection, run) for run in found]
+
+
+def _read(store: Store, collection: str, body: dict[str, Any]) -> ClusteringOut:
+    return cluster_notes.annotated(store, collection, ClusteringOut.model_validate(body))
+
+
+def load(store: Store, collection: str, name: str) -> tuple[ClusteringOut, dict[str, NDArray[Any]]]:
+    """One clustering with its arrays. Raises as `get`, StoreUnavailable while it is made anew."""
+    for _ in range(_READS):
+        run = get(store, collection, name)
+        arrays = store.arrays(KIND, runs.key(collection, name))
+        if arrays is not None and str(arrays.get("run", "")) == run.run:
+            return run, arrays
+    raise StoreUnavailable(f"Clustering '{name}' of '{collection}' is just being replaced.")
 
 
 def draw_sweep(store: Store, collection: str, name: str) -> bytes:
@@ -139,11 +176,16 @@ def draw_sweep(store: Store, collection: str, name: str) -> bytes:
 def delete(store: Store, collection: str, name: str) -> None:
     """Remove a clustering and its labels. Raises UnknownClustering, UnknownCollection."""
     get(store, collection, name)
-    store.drop_labels(collection, name)
+    labelling.unfollow(store, collection, name)
+    labelling.drop_labels(store, collection, name)  # while the run is there to be deleted again
     store.delete_document(KIND, runs.key(collection, name))
+    cluster_notes.forget(store, collection, name)
+    labelling.drop_labels(store, collection, name)  # of images indexed meanwhile
 
 
 def delete_all(store: Store, collection: str) -> None:
     """Forget every clustering of a collection that is gone."""
+    labelling.forget_all(store, collection)
+    cluster_notes.forget_all(store, collection)
     for key, _ in runs.of_collection(store, KIND, collection):
         store.delete_document(KIND, key)

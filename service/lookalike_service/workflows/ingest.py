@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from lookalike_service.analysis.perceptual_hash import as_text
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import InvalidField, LookalikeError, SpaceMismatch
 from lookalike_service.store.protocol import MADE_FROM, Collection, Point, Record, Store, point_id
 from lookalike_service.workflows.embedding import Embedded, Embedder
+from lookalike_service.workflows.labelling import label_new
 
 Status = Literal["created", "updated", "unchanged"]
 EncodersFor = Callable[[Collection], Awaitable[Sequence[Encoder]]]
@@ -76,8 +78,8 @@ async def ingest(
     """Index images; one outcome each, in order. What is stored already is not embedded again.
 
     While the collection is migrated they are embedded by both its encoders; the current one decides what
-    fails. Acknowledged images are in the store. Raises UnknownCollection, what `encoders_for` raises,
-    Overloaded and StoreUnavailable for the whole call.
+    fails. Acknowledged images are in the store, with the labels of clusterings that follow the collection.
+    Raises UnknownCollection, what `encoders_for` raises, Overloaded and StoreUnavailable for the whole call.
     """
     while True:
         collection = await asyncio.to_thread(store.collection, name)
@@ -114,6 +116,7 @@ async def _ingest(
         else:
             points.append(_point(planned[i], result, other))
     await asyncio.to_thread(_write, store, collection, points, planned)
+    await asyncio.to_thread(label_new, store, collection, _to_label(points, planned))
     return [outcome or _ingested(p) for outcome, p in zip(outcomes, planned, strict=True)]
 
 
@@ -147,6 +150,16 @@ def _write(
             store.set_payload(collection.name, point_id(plan.key), plan.changes)
 
 
+def _to_label(points: Sequence[Point], planned: Sequence[_Planned]) -> dict[str, dict[str, int]]:
+    """The labels that each image has which is stored now; one written anew has none."""
+    known = {
+        plan.stored.id: plan.stored.payload.get("clusters", {})
+        for plan in planned
+        if plan.stored is not None and plan.same_bytes
+    }
+    return known | {point.id: {} for point in points}
+
+
 def _ingested(plan: _Planned) -> Ingested:
     if plan.stored is None:
         return Ingested(plan.key, "created")
@@ -171,5 +184,7 @@ def _point(plan: _Planned, embedded: Embedded, other: Embedded | LookalikeError 
         "metadata": image.metadata if image.metadata is not None else former.get("metadata", {}),
         "thumbnail": base64.b64encode(embedded.image.thumbnail or b"").decode("ascii"),
     }
+    if embedded.image.phash is not None:
+        payload["phash"] = as_text(embedded.image.phash)
     second = other.encoded.embedding if isinstance(other, Embedded) else None
     return Point(point_id(plan.key), embedded.encoded.embedding, payload, second)

@@ -13,6 +13,9 @@ from lookalike_service.analysis.progress import Progress
 from lookalike_service.errors import InvalidParameters, SpaceMismatch
 from lookalike_service.store.protocol import Collection, Store
 
+CLUSTERING = "clustering"
+"""The kind of document that describes a clustering, with its arrays beside it."""
+
 
 def key(collection: str, name: str) -> str:
     """The key of a run's document."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lookalike.results.cluster_versions import Drift
 from lookalike.results.common import ItemError, Listing
 from lookalike.results.embedding import Map
 
@@ -26,6 +27,8 @@ class Cluster:
     """Ids of the images nearest to the centre; None from an older service."""
     outliers: list[str] | None = None
     """Ids of the members farthest from it; None from an older service."""
+    name: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Clustering:
     created_at: str
     seconds: float
     sweep: Sweep | None = None
+    run: str = ""
+    """Another whenever the clustering is made anew."""
+    description: str | None = None
+    drift: Drift | None = None
+    """None if images that are indexed later are not labelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,7 @@ class ClusterCard(Listing[Exemplar]):
     nearest: int | None
     similarity: float | None
     exemplars: list[Exemplar]
+    name: str | None = None
 
     def _rows(self) -> list[Exemplar]:
         return self.exemplars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lookalike.results.common import ItemError, Listing
@@ -52,7 +52,10 @@ class IndexResult(Listing[IndexItem]):
 
 @dataclass(frozen=True, slots=True)
 class IndexedImage:
-    """An image of a collection; `clusters` maps clustering names to labels, -1 for noise."""
+    """An image of a collection; `clusters` maps clustering names to labels, -1 for noise.
+
+    `confidences`: how sure those clusterings are that were made before it was indexed, 0 to 1.
+    """
 
     id: str
     sha256: str
@@ -63,6 +66,7 @@ class IndexedImage:
     indexed_at: str
     metadata: dict[str, Any]
     clusters: dict[str, int]
+    confidences: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

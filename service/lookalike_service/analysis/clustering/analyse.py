@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lookalike_service.analysis.clustering.algorithms import cluster, resolve_range
 from lookalike_service.analysis.clustering.assign import assigner_arrays
+from lookalike_service.analysis.clustering.confidence import low_confidence
 from lookalike_service.analysis.clustering.stability import measure_stability
 from lookalike_service.analysis.clustering.sweep import sweep
 from lookalike_service.analysis.diagnostics import (
@@ -40,7 +41,8 @@ def analyse(
     Arrays out: `labels`, `centroids` (clusters, dim) in the space of the vectors, the assigner's and the
     reduction's. Figures out: `clusters` (see `Cluster`; in the space of the vectors; with `stability`
     where it is measured), `sweep` (see `Sweep`; with the `criterion`, and the `k` it chose) or None,
-    and `diagnostics` (in the space clustered in). Raises InvalidParameters.
+    `low_confidence` (threshold and expected share, see there) and `diagnostics` (in the space clustered
+    in). Raises InvalidParameters.
     """
     vectors, seed = arrays["vectors"], parameters["seed"]
     check_points(vectors)
@@ -73,7 +75,13 @@ def analyse(
             found["stability"] = None if np.isnan(value) else value
     out |= {"labels": fit.labels, "centroids": centroids(vectors, fit.labels)}
     out |= assigner_arrays(fit.assigner)
-    return out, {"clusters": clusters, "diagnostics": diagnostics, "sweep": swept}
+    low = low_confidence(fit.assigner, points, fit.labels, seed=seed)
+    return out, {
+        "clusters": clusters,
+        "diagnostics": diagnostics,
+        "sweep": swept,
+        "low_confidence": low,
+    }
 
 
 def _choose(

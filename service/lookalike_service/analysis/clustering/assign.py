@@ -74,7 +74,22 @@ class NearestMember(_Rule):
         """Labels and confidences, (n,) each."""
         if len(self.members) == 0:
             return np.full(len(points), -1, dtype=np.int64), np.zeros(len(points))
-        labels, distances, others = _nearest_two(points, self.members, self.member_labels)
+        return self._decide(*_nearest_two(points, self.members, self.member_labels))
+
+    def place_members(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Labels and confidences, (m,) each, of the members had each been new to the others."""
+        if len(self.members) == 0:
+            return self.member_labels, np.zeros(0)
+        return self._decide(
+            *_nearest_two(self.members, self.members, self.member_labels, among=True)
+        )
+
+    def _decide(
+        self,
+        labels: NDArray[np.int64],
+        distances: NDArray[np.float64],
+        others: NDArray[np.float64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         near = distances <= self.reach[labels] * (1 + 1e-6) + 1e-6
         return np.where(near, labels, -1), np.where(near, _margin(distances, others), 0.0)
 
@@ -159,14 +174,23 @@ def _largest_gap(members: NDArray[np.float32]) -> float:
 
 
 def _nearest_two(
-    points: Points, targets: NDArray[np.float32], target_labels: NDArray[np.int64]
+    points: Points,
+    targets: NDArray[np.float32],
+    target_labels: NDArray[np.int64],
+    *,
+    among: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Each point's label, that of the nearest target, and the distances to it and to the next label: (n,)."""
+    """Each point's label, that of the nearest target, and the distances to it and to the next label: (n,).
+
+    `among`: the points are the targets, and none is its own neighbour.
+    """
     labels = np.empty(len(points), dtype=np.int64)
     distances, others = np.empty(len(points)), np.empty(len(points))
     for start in range(0, len(points), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         squared = _squared_distances(points[rows], targets)
+        if among:
+            squared[np.arange(len(squared)), start + np.arange(len(squared))] = np.inf
         labels[rows] = target_labels[squared.argmin(axis=1)]
         distances[rows] = np.sqrt(squared.min(axis=1))
         squared[labels[rows][:, None] == target_labels] = np.inf
