@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := clients/typescript/node_modules/.ready
+# Images of containers often set it; then each of the many processes here would compile torch's sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-ts typescript check bench serve clean
 
