@@ -13,10 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Load:
-    """What the clients saw: requests per second, and each latency in seconds."""
+    """What the clients saw: requests per second, and each latency in seconds.
+
+    `cores`: how many cores the clients themselves kept busy.
+    """
 
     rate: float
     latencies: list[float]
+    cores: float
 
 
 def request(path: str, body: bytes, content_type: str = "image/jpeg") -> bytes:
@@ -47,9 +51,10 @@ async def _run(port: int, requests: Sequence[bytes], clients: int, total: int) -
         writer.close()
         await writer.wait_closed()
 
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(total / (time.perf_counter() - start), latencies)
+    seconds = time.perf_counter() - start
+    return Load(total / seconds, latencies, (time.process_time() - busy) / seconds)
 
 
 async def _answer(reader: asyncio.StreamReader) -> None:

@@ -5,6 +5,7 @@ Offline, a batch is decoded in threads, then the model runs on it, at the batch 
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -62,12 +63,16 @@ def compare(encoder: Encoder, port: int, images: list[bytes]) -> dict[str, float
     alone, served = [], []
     for _ in range(ROUNDS):
         alone.append(offline(encoder, images, best, IMAGES))
-        served.append(load.run(port, requests, clients=CLIENTS, total=IMAGES).rate)
+        served.append(load.run(port, requests, clients=CLIENTS, total=IMAGES))
+    cores = len(os.sched_getaffinity(0))
     lone = load.run(port, requests, clients=1, total=100).latencies
     return {
         "offline images/s": statistics.median(alone),
         "offline best batch": best,
-        "http images/s, 32 clients": statistics.median(served),
-        "http / offline": statistics.median(b / a for a, b in zip(alone, served, strict=True)),
+        "http images/s, 32 clients": statistics.median(one.rate for one in served),
+        "http / offline": statistics.median(b.rate / a for a, b in zip(alone, served, strict=True)),
+        "http / offline on the cores that the clients left": statistics.median(
+            b.rate / a * cores / (cores - b.cores) for a, b in zip(alone, served, strict=True)
+        ),
         "lone request p50 ms": statistics.median(lone) * 1000,
     }
