@@ -13,7 +13,10 @@ BENCHES = (
     "throughput",
     "memory",
     "store",
+    "quantization",
     "clustering",
+    "projection",
+    "duplicates",
     "indexing",
 )
 

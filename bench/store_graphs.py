@@ -36,7 +36,7 @@ def compare(folder: Path, rows: Rows, queries: Rows, wanted: NDArray[np.int64]) 
 
     times, found = timed([served], queries)
     figures = {
-        "engine, as the service asks, with payloads: p50 ms (target <= 1)": _ms(times[0]),
+        "engine, as the service asks, with payloads: p50 ms (target <= 1)": median_ms(times[0]),
         "engine, as the service asks: recall@10 (target >= 0.99)": recall(found[0], wanted),
     }
     engine.close()
@@ -73,9 +73,9 @@ def _against_hnswlib(
     shard.close()
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     return {
-        f"engine, ids alone, ef {efs[0]}: p50 ms": _ms(ours),
+        f"engine, ids alone, ef {efs[0]}: p50 ms": median_ms(ours),
         f"engine, ids alone, ef {efs[0]}: recall@10": recall(found[0], wanted),
-        f"hnswlib, ef {efs[1]}: p50 ms": _ms(theirs),
+        f"hnswlib, ef {efs[1]}: p50 ms": median_ms(theirs),
         f"hnswlib, ef {efs[1]}: recall@10": recall(found[1], wanted),
         "engine / hnswlib time at recall >= 0.99 (target <= 3)": ratio,
     }
@@ -107,5 +107,5 @@ def timed(
     return times, found
 
 
-def _ms(times: list[float]) -> float:
+def median_ms(times: list[float]) -> float:
     return statistics.median(times) * 1e3

@@ -7,7 +7,7 @@ from typing import Literal
 
 Quantization = Literal["none", "scalar", "binary"]
 
-OVERSAMPLING: dict[Quantization, float] = {"scalar": 2.0, "binary": 4.0}
+OVERSAMPLING: dict[Quantization, float] = {"scalar": 2.0, "binary": 20.0}
 """How many candidates found among compressed vectors are scored anew, as a multiple of the limit."""
 
 
