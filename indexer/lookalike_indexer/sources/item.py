@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,8 @@ def checked_id(id: str) -> str:
 def failure(source: str | Path, error: Exception, code: str = "unreadable_file") -> FileFailure:
     """A failure that says what the error says."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, FileNotFoundError):  # fsspec's drivers say the path alone
+        reason = os.strerror(errno.ENOENT)
     if isinstance(error, InvalidInput):
         reason = error.detail
     return FileFailure(printable(source), code, reason or type(error).__name__)
