@@ -9,10 +9,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN, OPTICS, AgglomerativeClustering, KMeans
-from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from lookalike_service.analysis.clustering import hdbscan, lloyd
+from lookalike_service.analysis.clustering import lloyd
 from lookalike_service.analysis.clustering.algorithms import (
     cluster,
     find_algorithm,
@@ -295,18 +294,6 @@ def test_hdbscan_of_noise_alone_has_no_clusters() -> None:
     fit = cluster(points, "hdbscan", {"min_cluster_size": 15, "min_samples": 15})
     assert fit.labels.tolist() == [-1] * 30
     assert fit.assigner.assign(points).tolist() == [-1] * 30
-
-
-@pytest.mark.parametrize("dim", [8, 50])
-def test_hdbscan_of_many_points_finds_the_same_as_of_few(
-    dim: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cloud = blobs(120, 90, 60, 40, dim=dim, width=0.15)
-    few = cluster(cloud.points, "hdbscan", {})
-    monkeypatch.setattr(hdbscan, "_BRUTE_POINTS", 0)
-    many = cluster(cloud.points, "hdbscan", {})
-    assert few.labels.max() >= 3
-    assert adjusted_rand_score(few.labels, many.labels) > 0.99
 
 
 @pytest.mark.parametrize("name", [name for name, a in ALGORITHMS.items() if a.most_points])

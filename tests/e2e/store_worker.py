@@ -71,7 +71,9 @@ def main() -> None:
     def label() -> None:
         for value in range(first, 10**9):
             say("begin label", value)
-            persistent(partial(store.write_labels, "c", "k", ids, np.full(BASE, value)))
+            persistent(
+                partial(store.write_labels, "c", "k", ids, np.full(BASE, value), replace=True)
+            )
             say("label", value)
             time.sleep(0.01)
 

@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from lookalike_service.analysis import diagnostics
+from lookalike_service.analysis.clustering import sampling
+from lookalike_service.analysis.clustering.algorithms import find_algorithm
 from lookalike_service.analysis.clustering.analyse import analyse
 from lookalike_service.analysis.clustering.assign import keep_members, load_assigner
 from lookalike_service.analysis.clustering.fit import number_by_size
-from lookalike_service.analysis.reduction import Linear
+from lookalike_service.analysis.diagnostics import describe_clusters
+from lookalike_service.analysis.reduction import Linear, load_reduction
 from lookalike_service.errors import InvalidParameters
 from tests.clouds import blobs, same_partition
 
@@ -87,3 +91,54 @@ def test_of_many_members_a_random_part_is_kept_and_still_labels_the_rest() -> No
     kept = keep_members(cloud.points, cloud.truth, seed=0)
     assert len(kept.members) == 4096
     assert np.mean(kept.assign(cloud.points[:2000]) == cloud.truth[:2000]) > 0.9
+
+
+@pytest.mark.parametrize("reduction", [None, "pca:3"])
+@pytest.mark.parametrize("algorithm", ["kmeans", "hdbscan", "gaussian_mixture"])
+def test_of_more_points_than_memory_should_hold_a_sample_is_clustered_and_the_others_assigned(
+    monkeypatch: pytest.MonkeyPatch, algorithm: str, reduction: str | None
+) -> None:
+    cloud = blobs(300, 200, 100)
+    monkeypatch.setattr(sampling, "MOST_NUMBERS", 150 * 8)
+    monkeypatch.setattr(sampling, "_ROWS_AT_ONCE", 64)
+    parameters = PLAIN | {
+        "algorithm": algorithm,
+        "parameters": {} if algorithm == "hdbscan" else {"k": 3},
+        "reduction": reduction,
+        "stability": 2,
+    }
+    seen: list[tuple[str, int, int | None]] = []
+    arrays, figures = analyse(
+        {"vectors": cloud.points}, parameters, lambda *call: seen.append(call)
+    )
+    assert figures["diagnostics"]["fitted_points"] == 150
+    clustered = arrays["labels"] >= 0
+    assert clustered.mean() > 0.95
+    assert same_partition(cloud.truth[clustered], arrays["labels"][clustered])
+    assert [found["size"] for found in figures["clusters"]] == np.bincount(
+        arrays["labels"][clustered]
+    ).tolist()
+    assert all(0 <= found["stability"] <= 1 for found in figures["clusters"])
+    assert ("assigning the others", 64, 600) in seen
+    # New points come to the clusters that the labels name.
+    assigner = load_assigner(find_algorithm(algorithm).assigner, arrays)
+    points = cloud.points
+    if reduction is not None:
+        points = load_reduction(reduction, arrays).apply(points)
+    np.testing.assert_array_equal(assigner.assign(points)[clustered], arrays["labels"][clustered])
+
+
+def test_clusters_are_described_alike_however_few_points_are_read_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cloud = blobs(30, 20, 10)
+    labels = np.where(np.arange(60) % 7 == 0, -1, cloud.truth)
+    whole = list(describe_clusters(cloud.points, labels))
+    monkeypatch.setattr(diagnostics, "_ROWS_AT_ONCE", 7)
+    for one, other in zip(whole, describe_clusters(cloud.points, labels), strict=True):
+        assert (one.medoid, one.exemplars, one.outliers) == (
+            other.medoid,
+            other.exemplars,
+            other.outliers,
+        )
+        assert one.spread == pytest.approx(other.spread)

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lookalike import AsyncLookalike, Lookalike, errors
@@ -151,25 +152,19 @@ def test_a_cluster_is_saved_as_a_table_and_as_a_folder_of_pictures(
     assert "csv, jsonl, parquet, zip" in capsys.readouterr().err
 
 
-def test_a_file_appears_only_when_it_is_whole(url: str, tmp_path: Path, store: FakeStore) -> None:
-    target = tmp_path / "two.jsonl"
-    scroll = store.scroll
-    pages = 0
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    def breaking(_: httpx.Request) -> httpx.Response:
+        def chunks() -> Iterator[bytes]:
+            yield b"half of it"
+            assert [path.name for path in tmp_path.iterdir()] != []
+            raise httpx.RemoteProtocolError("broke off")
 
-    def breaks(*arguments: Any, **options: Any) -> Any:
-        nonlocal pages
-        pages += 1
-        if pages > 1:
-            raise RuntimeError("gone")
-        records, _ = scroll(*arguments, **options | {"limit": 2})
-        return records, records[-1].id
+        return httpx.Response(200, content=chunks())
 
-    store.scroll = breaks  # type: ignore[method-assign] # fails in the middle of the answer
-    try:
-        with Lookalike(url, retries=0) as client, pytest.raises(errors.ConnectionFailed):
-            client.collection("c").export("two", target)
-    finally:
-        store.scroll = scroll  # type: ignore[method-assign]
+    transport = httpx.MockTransport(breaking)
+    client = Lookalike("http://x", retries=0, transport=transport)
+    with client, pytest.raises(errors.ConnectionFailed, match="broke off"):
+        client.collection("c").export("two", tmp_path / "two.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 

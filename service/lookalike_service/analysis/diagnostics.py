@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.metrics import silhouette_samples
 
 from lookalike_service.analysis.dispersion import measure_dispersion
@@ -14,6 +15,7 @@ from lookalike_service.analysis.points import Points
 from lookalike_service.analysis.silhouette import summarise
 
 _NO_DIRECTION = 1e-9
+_ROWS_AT_ONCE = 4096
 SILHOUETTE_POINTS = 10_000
 """Up to so many clustered points the silhouette is exact; beyond, it is of so many drawn at random."""
 _SHOWN = 6
@@ -41,18 +43,19 @@ class Cluster:
 def describe_clusters(points: Points, labels: NDArray[np.int64]) -> Iterator[Cluster]:
     """The clusters by label, noise left out.
 
-    `points`: float32 (n, dim), unit L2 norm; `labels`: int64 (n,). The centre is the members' mean.
+    `points`: float32 (n, dim), unit L2 norm, read a block at a time; `labels`: int64 (n,). The centre is the
+    members' mean.
     """
-    separations = _separations(centroids(points, labels))
-    for label, separation in enumerate(separations):
+    centres = centroids(points, labels)
+    distances = _distances_to_centres(points, labels, centres)
+    for label, separation in enumerate(_separations(centres)):
         rows = np.flatnonzero(labels == label)
-        distances = _distances_to_centre(points[rows])
-        order = rows[np.argsort(distances, kind="stable")]
+        order = rows[np.argsort(distances[rows], kind="stable")]
         yield Cluster(
             label,
             len(rows),
             int(order[0]),
-            float(distances.mean()),
+            float(distances[rows].mean()),
             order[:_SHOWN].tolist(),
             order[_SHOWN:][::-1][:_SHOWN].tolist(),
             separation,
@@ -73,24 +76,41 @@ def _separations(centres: NDArray[np.float32]) -> list[float | None]:
 def centroids(points: Points, labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """The direction of each cluster's centre: float32 (clusters, dim), unit L2 norm, row i for label i.
 
-    `points`: float32 (n, dim); `labels`: int64 (n,). Zeros for members that cancel out.
+    `points`: float32 (n, dim), read a block at a time; `labels`: int64 (n,). Zeros for members that cancel
+    out.
     """
-    rows = np.zeros((int(labels.max(initial=-1)) + 1, points.shape[1]), dtype=np.float32)
-    for label in range(len(rows)):
-        centre = points[labels == label].mean(axis=0, dtype=np.float64)
-        norm = np.linalg.norm(centre)
-        if norm >= _NO_DIRECTION:
-            rows[label] = centre / norm
-    return rows
+    clusters = int(labels.max(initial=-1)) + 1
+    sums = np.zeros((clusters, points.shape[1]))
+    for rows, block in _clustered(points, labels):
+        shape = len(rows), clusters
+        member = csr_array(
+            (np.ones(len(rows)), labels[rows], np.arange(len(rows) + 1)), shape=shape
+        )
+        sums += member.T @ block
+    means = sums / np.bincount(labels[labels >= 0], minlength=clusters)[:, None]
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    unit = np.divide(means, norms, out=np.zeros_like(means), where=norms >= _NO_DIRECTION)
+    return np.asarray(unit, dtype=np.float32)
 
 
-def _distances_to_centre(members: Points) -> NDArray[np.float64]:
-    centre = members.mean(axis=0, dtype=np.float64)
-    norm = np.linalg.norm(centre)
-    if norm < _NO_DIRECTION:  # all are orthogonal to what members that cancel out have in common
-        return np.ones(len(members))
-    distances: NDArray[np.float64] = np.clip(1 - members @ (centre / norm), 0, 2)
+def _distances_to_centres(
+    points: Points, labels: NDArray[np.int64], centres: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Each point's cosine distance to its cluster's centre, (n,); 1 where there is no direction, or noise."""
+    distances = np.ones(len(points))
+    for rows, block in _clustered(points, labels):
+        cosines = np.einsum("nd,nd->n", block, centres[labels[rows]].astype(np.float64))
+        distances[rows] = np.clip(1 - cosines, 0, 2)
     return distances
+
+
+def _clustered(
+    points: Points, labels: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """The points that are in a cluster, a block at a time: their rows, and they as float64."""
+    for start in range(0, len(points), _ROWS_AT_ONCE):
+        rows = start + np.flatnonzero(labels[start : start + _ROWS_AT_ONCE] >= 0)
+        yield rows, points[rows].astype(np.float64)
 
 
 def measure_clustering(
@@ -106,7 +126,8 @@ def measure_clustering(
     None where undefined: fewer than two clusters, or no cluster of more than one point.
     """
     rows = np.flatnonzero(labels >= 0)
-    spread = measure_dispersion(points[rows], labels[rows]) if len(rows) else None
+    clustered = points if len(rows) == len(points) else points[rows]
+    spread = measure_dispersion(clustered, labels[rows]) if len(rows) else None
     figures = {
         "within": spread.within if spread else None,
         "calinski_harabasz": spread.calinski_harabasz if spread else None,

@@ -47,7 +47,11 @@ class Linear:
 
     def apply(self, points: Points) -> Points:
         """float32 (n, kept) of points float32 (n, dim); each row on its own."""
-        return ((points - self.mean) @ self.components.T).astype(np.float32, copy=False)
+        out = np.empty((len(points), len(self.components)), dtype=np.float32)
+        for start in range(0, len(points), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            out[rows] = (points[rows] - self.mean) @ self.components.T
+        return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,7 @@ def prepare(store: Store, collection: str, name: str, labels: Sequence[int]) -> 
     return Export(collection, run, tuple(wanted) or None)
 
 
-def pages(
-    store: Store, export: Export, *, size: int, thumbnails: bool = False
-) -> Iterator[list[tuple[Row, Record]]]:
+def pages(store: Store, export: Export, *, size: int) -> Iterator[list[tuple[Row, Record]]]:
     """The images in pages of at most `size`, in the order of their points' ids.
 
     Raises StoreUnavailable if the clustering is made anew or dropped meanwhile: what was exported by then
@@ -87,9 +85,6 @@ def pages(
         records, cursor = store.scroll(
             export.collection, filter=export.filter, limit=size, cursor=cursor
         )
-        if thumbnails:
-            ids = [record.id for record in records]
-            records = store.retrieve(export.collection, ids, thumbnails=True)
         found = store.document(clustering.KIND, key)
         if found is None or found.get("run", "") != export.run.run:
             raise StoreUnavailable(

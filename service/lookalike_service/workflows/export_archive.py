@@ -7,7 +7,8 @@ import re
 import tempfile
 import zipfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Literal, TypeAlias
 
@@ -21,7 +22,8 @@ from lookalike_service.workflows.originals import read_original
 Pictures: TypeAlias = Literal["any", "original", "thumbnail"]
 
 LIST = "images.jsonl"
-_PAGE = 32
+_PAGE = 1_000
+_AT_ONCE = 32
 _SPOOLED = 2**20
 _LONGEST = 120  # of each part of a path, in bytes of UTF-8; file systems take 255
 _UNSAFE = re.compile(r'[\\/<>:"|?*\x00-\x1f\x7f]')
@@ -46,16 +48,15 @@ def zip_chunks(
     `thumbnail`. `pictures`: which of the two are wanted; `any` is the thumbnail where there is no original.
     """
     drain, namer = Drain(), _Namer()
-    limits = Limits(settings.max_image_bytes, settings.max_image_pixels)
     with tempfile.SpooledTemporaryFile(_SPOOLED) as told:
         with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:
-            for page in pages(store, export, size=_PAGE, thumbnails=True):
-                for row, record in page:
-                    made_from, data, kind = _picture(record, settings, limits, pictures)
+            for page in pages(store, export, size=_PAGE):
+                for row, picture in _pictured(store, export, page, settings, pictures):
                     file = None
-                    if data is not None:
-                        file = namer.name(row, kind)
-                        archive.writestr(_entry(file), data)
+                    if picture is not None:
+                        file = namer.name(row, picture.kind)
+                        archive.writestr(_entry(file), picture.data)
+                    made_from = None if picture is None else picture.made_from
                     line = row | {"file": file, "made_from": made_from}
                     told.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
                     yield drain.take()
@@ -63,18 +64,44 @@ def zip_chunks(
         yield drain.take()
 
 
-def _picture(
-    record: Record, settings: Settings, limits: Limits, pictures: Pictures
-) -> tuple[str | None, bytes | None, str]:
-    """What the picture is, its bytes and their format."""
-    if pictures != "thumbnail":
-        original = read_original(record, settings, limits)
-        if original is not None:
-            return "original", original, record.payload["format"]
-    thumbnail = b64decode(record.payload.get("thumbnail", ""))
-    if pictures != "original" and thumbnail:
-        return "thumbnail", thumbnail, "JPEG"
-    return None, None, ""
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What goes into the archive of an image: the bytes, what they were made from and their format."""
+
+    data: bytes
+    made_from: Literal["original", "thumbnail"]
+    kind: str
+
+
+def _pictured(
+    store: Store,
+    export: Export,
+    page: Sequence[tuple[Row, Record]],
+    settings: Settings,
+    pictures: Pictures,
+) -> Iterator[tuple[Row, _Picture | None]]:
+    """Each image's row and picture. Originals, which may be large, are read one by one."""
+    limits = Limits(settings.max_image_bytes, settings.max_image_pixels)
+    for at in range(0, len(page), _AT_ONCE):
+        some = page[at : at + _AT_ONCE]
+        thumbnails = {} if pictures == "original" else _thumbnails(store, export, some)
+        for row, record in some:
+            original = None
+            if pictures != "thumbnail":
+                original = read_original(record, settings, limits)
+            if original is not None:
+                yield row, _Picture(original, "original", record.payload["format"])
+            else:
+                thumbnail = thumbnails.get(record.id)
+                yield row, _Picture(thumbnail, "thumbnail", "JPEG") if thumbnail else None
+
+
+def _thumbnails(
+    store: Store, export: Export, some: Sequence[tuple[Row, Record]]
+) -> dict[str, bytes]:
+    ids = [record.id for _, record in some]
+    records = store.retrieve(export.collection, ids, thumbnails=True)
+    return {record.id: b64decode(record.payload.get("thumbnail", "")) for record in records}
 
 
 def _listed(archive: zipfile.ZipFile, told: IO[bytes], drain: Drain) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lookalike_service.analysis.clustering.algorithms import cluster, resolve_range
 from lookalike_service.analysis.clustering.assign import assigner_arrays
 from lookalike_service.analysis.clustering.confidence import low_confidence
+from lookalike_service.analysis.clustering.sampling import assign_others, draw_sample
 from lookalike_service.analysis.clustering.stability import measure_stability
 from lookalike_service.analysis.clustering.sweep import sweep
 from lookalike_service.analysis.diagnostics import (
@@ -42,16 +43,19 @@ def analyse(
     reduction's. Figures out: `clusters` (see `Cluster`; in the space of the vectors; with `stability`
     where it is measured), `sweep` (see `Sweep`; with the `criterion`, and the `k` it chose) or None,
     `low_confidence` (threshold and expected share, see there) and `diagnostics` (in the space clustered
-    in). Raises InvalidParameters.
+    in). Of more than `MOST_NUMBERS` numbers, all but the clusters is of a sample, and the other points are
+    assigned; `diagnostics` then has `fitted_points`. Raises InvalidParameters.
     """
     vectors, seed = arrays["vectors"], parameters["seed"]
     check_points(vectors)
-    points, out = vectors, dict[str, NDArray[Any]]()
-    diagnostics: Figures = {}
+    rows = draw_sample(vectors, seed=seed)
+    points, out = vectors if rows is None else vectors[rows], dict[str, NDArray[Any]]()
+    diagnostics: Figures = {} if rows is None else {"fitted_points": float(len(rows))}
+    reduction = None
     if parameters["reduction"] is not None:
         progress("reducing", 0, None)
         wanted = parse_reduction(parameters["reduction"])
-        points, reduction, figures = reduce(vectors, wanted, seed=seed, progress=progress)
+        points, reduction, figures = reduce(points, wanted, seed=seed, progress=progress)
         out = reduction_arrays(reduction)
         diagnostics |= figures
     diagnostics["hopkins"] = hopkins(points, seed=seed)
@@ -60,21 +64,17 @@ def analyse(
     fit = cluster(points, parameters["algorithm"], chosen, seed=seed)
     progress("measuring", 0, None)
     diagnostics |= {**measure_clustering(points, fit.labels, seed=seed), **fit.figures}
-    clusters = [asdict(found) for found in describe_clusters(vectors, fit.labels)]
+    labels, assigner = fit.labels, fit.assigner
+    if rows is not None:
+        labels, assigner = assign_others(vectors, rows, fit, reduction, progress)
+    clusters = [asdict(found) for found in describe_clusters(vectors, labels)]
     if parameters["stability"]:
-        diagnostics["stability"], of_clusters = measure_stability(
-            points,
-            fit.labels,
-            parameters["algorithm"],
-            chosen,
-            resamples=parameters["stability"],
-            seed=seed,
-            progress=progress,
+        of_points = labels if rows is None else labels[rows]
+        diagnostics["stability"] = _stability(
+            points, of_points, parameters, chosen, clusters=clusters, progress=progress
         )
-        for found, value in zip(clusters, of_clusters.tolist(), strict=True):
-            found["stability"] = None if np.isnan(value) else value
-    out |= {"labels": fit.labels, "centroids": centroids(vectors, fit.labels)}
-    out |= assigner_arrays(fit.assigner)
+    out |= {"labels": labels, "centroids": centroids(vectors, labels)}
+    out |= assigner_arrays(assigner)
     low = low_confidence(fit.assigner, points, fit.labels, seed=seed)
     return out, {
         "clusters": clusters,
@@ -82,6 +82,30 @@ def analyse(
         "sweep": swept,
         "low_confidence": low,
     }
+
+
+def _stability(
+    points: Points,
+    labels: NDArray[np.int64],
+    parameters: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    *,
+    clusters: list[dict[str, Any]],
+    progress: Progress,
+) -> float:
+    """The stability of the whole; that of each cluster is put among its figures."""
+    of_all, of_clusters = measure_stability(
+        points,
+        labels,
+        parameters["algorithm"],
+        chosen,
+        resamples=parameters["stability"],
+        seed=parameters["seed"],
+        progress=progress,
+    )
+    for found, value in zip(clusters, of_clusters.tolist(), strict=True):
+        found["stability"] = None if np.isnan(value) else value
+    return of_all
 
 
 def _choose(

@@ -5,21 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.neighbors import NearestNeighbors
 
+from lookalike_service.analysis.neighbour_graph import nearest_neighbours
 from lookalike_service.analysis.points import Points
 
 
 def neighbour_distances(points: Points, k: int) -> NDArray[np.float64]:
     """Each point's distances to its k nearest others, (n, k), nearest first; k below n."""
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
-    return np.asarray(search.kneighbors()[0], dtype=np.float64)
+    return nearest_neighbours(points, k).distances.astype(np.float64)
 
 
 def neighbour_graph(points: Points, k: int) -> csr_array:
     """The symmetric graph of neighbours (n, n): 1 where two are each other's, 0.5 where one is."""
-    search = NearestNeighbors(n_neighbors=min(k, len(points) - 1), algorithm="brute").fit(points)
-    directed = search.kneighbors_graph()
+    near = nearest_neighbours(points, min(k, len(points) - 1)).indices
+    count, k = near.shape
+    ends = np.arange(0, count * k + 1, k)
+    directed = csr_array((np.ones(count * k), near.ravel(), ends), shape=(count, count))
     return csr_array((directed + directed.T) / 2)
 
 

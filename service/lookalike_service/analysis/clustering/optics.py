@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.cluster import OPTICS
+from threadpoolctl import threadpool_limits
 
 from lookalike_service.analysis.clustering.assign import keep_members
 from lookalike_service.analysis.clustering.fit import Fit, number_by_size
@@ -26,7 +27,9 @@ def fit(points: Points, parameters: Mapping[str, Any], seed: int) -> Fit:
         metric="euclidean",
         algorithm="brute",
     )
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+    # A step for each point is too short to be shared: threads would only wait for each other.
+    one_thread = threadpool_limits(1)
+    with one_thread, warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         # Equal points have no distance to be dense by, which is said as a ratio of zeros.
         warnings.simplefilter("ignore", RuntimeWarning)
         model.fit(points)
