@@ -32,6 +32,8 @@ LookalikeError
 │   ├── UnknownProjection     404 unknown_projection
 │   ├── UnknownTraining       404 unknown_training
 │   ├── UnknownCalibration    404 unknown_calibration    the scores were never calibrated
+│   ├── UnknownComparison     404 unknown_comparison
+│   ├── UnknownDuplicates     404 unknown_duplicates     duplicates were never looked for under this name
 │   ├── UnknownMigration      404 unknown_migration
 │   └── UnknownJob            404 unknown_job
 ├── Conflict
@@ -268,6 +270,18 @@ class UnknownCalibration(NotFound):
     """The collection's scores were not calibrated in its space."""
 
     code, status, title = "unknown_calibration", 404, "Unknown calibration"
+
+
+class UnknownComparison(NotFound):
+    """No comparison of this name in the collection."""
+
+    code, status, title = "unknown_comparison", 404, "Unknown comparison"
+
+
+class UnknownDuplicates(NotFound):
+    """No search for duplicates of this name in the collection."""
+
+    code, status, title = "unknown_duplicates", 404, "Unknown duplicates"
 
 
 class UnknownJob(NotFound):

@@ -160,12 +160,17 @@ def cut(rgb: Pixels, crop: Crop) -> Pixels:
     return part
 
 
-def thumbnail(rgb: Pixels, size: int = 192) -> bytes:
-    """A JPEG of uint8 (height, width, 3) that fits a square of `size` pixels; never enlarged."""
+def shrink(rgb: Pixels, size: int = 192) -> Pixels:
+    """The picture, uint8 (height, width, 3), made to fit a square of `size` pixels; never enlarged."""
     small = Pillow.fromarray(rgb)
     small.thumbnail((size, size), reducing_gap=2.0)
+    return np.asarray(small)
+
+
+def thumbnail(rgb: Pixels, size: int = 192) -> bytes:
+    """A JPEG of uint8 (height, width, 3) that fits a square of `size` pixels; never enlarged."""
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=82)
+    Pillow.fromarray(shrink(rgb, size)).save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
 
 

@@ -258,6 +258,16 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "no calibration": ("unknown_calibration", "GET", f"{C}/calibration", NOTHING),
     "calibrate too few": ("invalid_parameters", "POST", f"{C}/calibration", {"json": {}}),
     "calibrate no collection": ("unknown_collection", "POST", f"{GONE}/calibration", {"json": {}}),
+    "no comparison": ("unknown_comparison", "GET", f"{C}/comparisons/no", NOTHING),
+    "compare with itself": ("invalid_field", "POST", f"{C}/compare", {"json": {}}),
+    "compare no collection": ("unknown_collection", "POST", f"{GONE}/compare", {"json": {}}),
+    "no duplicates": ("unknown_duplicates", "GET", f"{C}/duplicates/no", NOTHING),
+    "duplicates beyond equal": (
+        "invalid_field",
+        "POST",
+        f"{C}/duplicates",
+        {"json": {"near": 1.5}},
+    ),
     "too many hits": ("invalid_field", "POST", SEARCH, {"json": {"id": "a", "limit": 100_000}}),
     "two query images": (
         "invalid_field",

@@ -32,6 +32,8 @@ LookalikeError
 │   ├── UnknownProjection     404 unknown_projection
 │   ├── UnknownTraining       404 unknown_training
 │   ├── UnknownCalibration    404 unknown_calibration    the scores were never calibrated
+│   ├── UnknownComparison     404 unknown_comparison
+│   ├── UnknownDuplicates     404 unknown_duplicates     duplicates were never looked for under this name
 │   └── UnknownJob            404 unknown_job
 ├── Conflict                  409 conflict
 │   ├── CollectionExists      409 collection_exists
@@ -275,6 +277,18 @@ class UnknownCalibration(NotFound):
     """The collection's scores were not calibrated in its space."""
 
     code, status = "unknown_calibration", 404
+
+
+class UnknownComparison(NotFound):
+    """No comparison of this name in the collection."""
+
+    code, status = "unknown_comparison", 404
+
+
+class UnknownDuplicates(NotFound):
+    """No search for duplicates of this name in the collection."""
+
+    code, status = "unknown_duplicates", 404
 
 
 class UnknownMigration(NotFound):

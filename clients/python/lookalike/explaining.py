@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias, TypedDict
 
 Target: TypeAlias = Literal[
-    "self", "similarity", "class", "text", "component", "cluster", "neighbours"
+    "self", "similarity", "class", "text", "component", "cluster", "neighbours", "comparison"
 ]
 Method: TypeAlias = Literal["gradcam", "hirescam", "gradcam++", "layercam", "eigencam", "rollout"]
 
@@ -19,7 +19,8 @@ class TargetOptions(TypedDict, total=False):
     - `component`: `collection`, a PCA `projection` or a `clustering` with a reduction, and `component`, from
       1, negative for its negative side;
     - `cluster`: `collection`, `clustering`, `cluster`, and `against`: a label, "nearest" or "none";
-    - `neighbours`: `collection`, and `neighbours`, how many.
+    - `neighbours`: `collection`, and `neighbours`, how many;
+    - `comparison`: `collection`, `comparison`, and `side`: "first" or "second", the set to be explained as.
     """
 
     method: Method | None
@@ -34,6 +35,8 @@ class TargetOptions(TypedDict, total=False):
     cluster: int | None
     against: int | str | None
     neighbours: int | None
+    comparison: str | None
+    side: Literal["first", "second"] | None
 
 
 def target_query(options: TargetOptions) -> dict[str, Any]:

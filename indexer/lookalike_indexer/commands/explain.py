@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -93,6 +93,17 @@ def explain(
         int | None,
         typer.Option(help="neighbours: how many; default: 10.", rich_help_panel=_OF_TARGET),
     ] = None,
+    comparison: Annotated[
+        str | None,
+        typer.Option(help="comparison: of two sets of images.", rich_help_panel=_OF_TARGET),
+    ] = None,
+    side: Annotated[
+        Literal["first", "second"] | None,
+        typer.Option(
+            help="comparison: the set to be explained as; default: second.",
+            rich_help_panel=_OF_TARGET,
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Encoder.", metavar="SPEC")] = None,
     url: Url = None,
     api_key: ApiKey = None,
@@ -104,7 +115,8 @@ def explain(
     options: TargetOptions = {
         "method": method, "layer": layer, "collection": collection, "id": id, "text": text,
         "class_": class_, "projection": projection, "component": component, "clustering": clustering,
-        "cluster": cluster, "against": against, "neighbours": neighbours,
+        "cluster": cluster, "against": against, "neighbours": neighbours, "comparison": comparison,
+        "side": side,
     }  # fmt: skip
     with connect(url, api_key) as client:
         found = client.explain(

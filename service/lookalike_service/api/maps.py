@@ -15,6 +15,7 @@ from lookalike_service.errors import (
     UnknownCluster,
     UnknownClustering,
     UnknownCollection,
+    UnknownComparison,
     UnknownImage,
     UnknownModel,
     UnknownProjection,
@@ -26,7 +27,7 @@ from lookalike_service.workflows.explained_hits import Drawn
 
 TARGET_ERRORS = (
     UnsupportedTarget, UnknownModel, UnknownCollection, UnknownImage, UnknownClustering, UnknownCluster,
-    UnknownProjection, SpaceMismatch, WrongDimension, InvalidVector, StoreUnavailable,
+    UnknownProjection, UnknownComparison, SpaceMismatch, WrongDimension, InvalidVector, StoreUnavailable,
 )  # fmt: skip
 """What a call with a target may answer."""
 

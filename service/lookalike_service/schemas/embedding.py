@@ -19,7 +19,9 @@ class Region(Wire):
     height: float
 
 
-Target = Literal["self", "similarity", "class", "text", "component", "cluster", "neighbours"]
+Target = Literal[
+    "self", "similarity", "class", "text", "component", "cluster", "neighbours", "comparison"
+]
 Method = Literal["gradcam", "hirescam", "gradcam++", "layercam", "eigencam", "rollout"]
 
 
@@ -37,7 +39,7 @@ class TargetOptions(BaseModel):
     )
     collection: Name | None = Field(
         None,
-        description="Where `id`, `projection`, `clustering` and `neighbours` are looked up.",
+        description="Where `id`, `projection`, `clustering`, `comparison` and `neighbours` are looked up.",
     )
     id: ImageId | None = Field(
         None, description="Target `similarity`: the indexed image to compare with."
@@ -68,6 +70,13 @@ class TargetOptions(BaseModel):
     )
     neighbours: int | None = Field(
         None, ge=1, le=100, description="Target `neighbours`: how many top hits; 10 if absent."
+    )
+    comparison: Name | None = Field(
+        None, description="Target `comparison`: a comparison of two sets of images."
+    )
+    side: Literal["first", "second"] | None = Field(
+        None,
+        description="Target `comparison`: the set that the image is explained as one of; `second` if absent.",
     )
 
 

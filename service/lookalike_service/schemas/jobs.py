@@ -22,7 +22,15 @@ class Job(Wire):
     """Work that takes longer than a request."""
 
     id: str
-    kind: Literal["calibration", "clustering", "migration", "projection", "training"]
+    kind: Literal[
+        "calibration",
+        "clustering",
+        "comparison",
+        "duplicates",
+        "migration",
+        "projection",
+        "training",
+    ]
     collection: str
     state: JobState
     progress: Progress

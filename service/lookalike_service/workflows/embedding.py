@@ -11,10 +11,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike_service.analysis.perceptual_hash import perceptual_hash
 from lookalike_service.encoders.batch import EncodedItem, EncodeItem, Outcome
 from lookalike_service.encoders.protocol import Encoder, Pixels
 from lookalike_service.errors import LookalikeError, Overloaded
-from lookalike_service.images import Crop, Limits, cut, decode, thumbnail
+from lookalike_service.images import Crop, Limits, cut, decode, shrink, thumbnail
 from lookalike_service.settings import Settings
 
 Infer = Callable[[EncodeItem], Awaitable[Outcome]]
@@ -27,7 +28,7 @@ class Decoded:
 
     `pixels`: uint8 (height, width, 3) of the encoder's input size; of a part of the image, where
     one was asked for; `width` and `height` are the whole upright original's. `rgb` (what was embedded, before
-    it was scaled, uint8) and `thumbnail` (JPEG) only where asked for.
+    it was scaled, uint8) only where asked for; `thumbnail` (JPEG) and `phash`, its perceptual hash, as well.
     """
 
     pixels: Pixels
@@ -36,6 +37,7 @@ class Decoded:
     format: str
     rgb: Pixels | None = None
     thumbnail: bytes | None = None
+    phash: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +201,13 @@ class Embedder:
         # The embedding is of the same pixels whether or not the picture itself is wanted too.
         reduced = image.rgb.shape[:2] != (image.height, image.width)
         full = decode(data, self._limits).rgb if keep_rgb and reduced else rgb
+        small = shrink(rgb) if keep_thumbnail else None
         return Decoded(
             pixels=encoder.preprocess(rgb),
             width=image.width,
             height=image.height,
             format=image.format,
             rgb=full if keep_rgb else None,
-            thumbnail=thumbnail(rgb) if keep_thumbnail else None,
+            thumbnail=None if small is None else thumbnail(small),
+            phash=None if small is None else perceptual_hash(small),
         )

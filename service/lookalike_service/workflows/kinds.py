@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from functools import partial
 
 from lookalike_service.jobs.runner import Workflow
-from lookalike_service.workflows import calibration, clustering, migration, projection, training
+from lookalike_service.workflows import (
+    calibration,
+    clustering,
+    comparison,
+    duplicates,
+    migration,
+    projection,
+    training,
+)
 from lookalike_service.workflows.job_embedding import JobEmbedding
 
 JOB_KINDS: Mapping[str, Workflow] = {
     "clustering": clustering.run,
+    "comparison": comparison.run,
+    "duplicates": duplicates.run,
     "projection": projection.run,
     "training": training.run,
 }

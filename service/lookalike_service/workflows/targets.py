@@ -25,7 +25,7 @@ from lookalike_service.explain.objectives import Along, Logit, Norm, Objective, 
 from lookalike_service.schemas.clusterings import ClusteringOut
 from lookalike_service.schemas.embedding import TargetOptions
 from lookalike_service.store.protocol import Store, pinned
-from lookalike_service.workflows import clustering, projection, runs
+from lookalike_service.workflows import clustering, comparison, projection, runs
 from lookalike_service.workflows.seen import Seen
 
 NO_REFERENCE = (
@@ -294,6 +294,20 @@ async def _neighbours(question: Question, seen: Seen) -> Aim:
     return _along(seen, mean / max(np.linalg.norm(mean), 1e-12), caption, neighbours=ids)
 
 
+async def _comparison(question: Question, seen: Seen) -> Aim:
+    options, store = question.options, question.store
+    collection, name = str(options.collection), str(options.comparison)
+    run, arrays = await asyncio.to_thread(comparison.load, store, collection, name)
+    await asyncio.to_thread(runs.in_space, store, collection, f"comparison '{name}'", run.space)
+    direction = arrays["direction"]
+    if options.side == "first":
+        subset, other, direction = run.first, run.second, -direction
+    else:
+        subset, other = run.second, run.first
+    caption = f"{subset.title} rather than {other.title}, {{:.3f}}"
+    return _along(seen, direction, caption, comparison=name, side=options.side or "second")
+
+
 def _along(
     seen: Seen,
     direction: NDArray[np.floating],
@@ -333,6 +347,12 @@ TARGETS: Mapping[str, TargetRow] = {
         _neighbours,
         needs=("collection",),
         takes=("neighbours",),
+    ),
+    "comparison": TargetRow(
+        "The coordinate on the direction from one set of a comparison to the other.",
+        _comparison,
+        needs=("collection", "comparison"),
+        takes=("side",),
     ),
 }
 

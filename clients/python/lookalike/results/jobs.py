@@ -24,7 +24,15 @@ class JobStatus:
     """A job as it was when last asked for."""
 
     id: str
-    kind: Literal["calibration", "clustering", "migration", "projection", "training"]
+    kind: Literal[
+        "calibration",
+        "clustering",
+        "comparison",
+        "duplicates",
+        "migration",
+        "projection",
+        "training",
+    ]
     collection: str
     state: JobState
     progress: Progress

@@ -1,0 +1,1 @@
+"""Which points are so alike that they are of one picture."""
