@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -15,13 +18,48 @@ from lookalike_service.settings import Settings
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {"shop": 8000, "photos": 8001}
 KUBERNETES = "1.29"  # the first with sidecars on by default
-SERVICE_KEYS = {
-    "build", "depends_on", "environment", "expose", "healthcheck", "image", "ports", "restart", "volumes",
-}  # fmt: skip
+COMPOSE_FILES = [
+    "docker-compose.yml",
+    *(f"examples/{name}/docker-compose.yml" for name in EXAMPLES),
+]
+
+
+class Compose(yaml.SafeLoader):
+    """YAML with Compose's own tag for what replaces a list instead of adding to it."""
+
+
+def _list(loader: Compose, node: yaml.SequenceNode) -> list[Any]:
+    return list(loader.construct_sequence(node, deep=True))
+
+
+Compose.add_constructor("!override", _list)
+
+
+def compose_file(path: str) -> Any:
+    return Compose((ROOT / path).read_text()).get_single_data()
 
 
 def compose(name: str) -> Any:
-    return yaml.safe_load((ROOT / "examples" / name / "docker-compose.yml").read_text())
+    return compose_file(f"examples/{name}/docker-compose.yml")
+
+
+@pytest.fixture(scope="module")
+def compose_schema() -> Any:
+    """The Compose Specification's, as check-jsonschema brings it along."""
+    schemas = resources.files("check_jsonschema.builtin_schemas.vendor")
+    return json.loads((schemas / "compose-spec.json").read_text())
+
+
+@pytest.mark.parametrize("path", COMPOSE_FILES)
+def test_compose_files_keep_to_the_schema_of_compose(path: str, compose_schema: Any) -> None:
+    jsonschema.validate(compose_file(path), compose_schema)
+
+
+def test_the_compose_schema_would_find_a_wrong_field(compose_schema: Any) -> None:
+    wrong = compose("shop")
+    wrong["services"]["shop"]["port"] = 1
+    with pytest.raises(jsonschema.ValidationError, match="port"):
+        jsonschema.validate(wrong, compose_schema)
 
 
 def manifests(name: str) -> dict[str, Any]:
@@ -76,7 +114,6 @@ def test_compose_and_the_pod_are_of_the_same_images_and_ports(name: str, port: i
     services, pod = compose(name)["services"], containers(name)
     assert set(services) == set(pod) == {name, "lookalike"}
     for service, described in services.items():
-        assert set(described) <= SERVICE_KEYS, service
         assert described["image"] == pod[service]["image"]
         for volume in described["volumes"]:
             assert volume.partition(":")[0] in compose(name)["volumes"]
