@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ BLOCK_ITEMS = 128
 WINDOW_BYTES = 2**29
 """Of what is sent to Ray at a time, some million items that are read elsewhere. After each the actors start
 anew, as Ray Data's pools do not outlive their dataset."""
+
+_CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class RayEngine:
         self._target = target
         self._own = not ray.is_initialized()
         if self._own:
+            _check_reachable(os.environ.get("RAY_ADDRESS", ""))
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # as BentoML's: not unasked
             ray.init(logging_level=logging.WARNING, log_to_driver=False)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         machines = sum(node["Alive"] for node in ray.nodes())
@@ -139,6 +144,19 @@ class RayEngine:
         asked.context.enable_progress_bars = False
         rows: Iterator[dict[str, Any]] = asked.iter_rows()
         return rows
+
+
+def _check_reachable(address: str) -> None:
+    """Return if a machine answers at host:port. Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or "://" in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"No Ray cluster answers at RAY_ADDRESS={address}: {error}."
+        ) from error
 
 
 def _window(tasks: Iterator[Task]) -> list[tuple[list[Task], pyarrow.Table]]:

@@ -23,6 +23,7 @@ from lookalike_service.schemas.base import Name
 from lookalike_service.schemas.collections import CollectionOut, CollectionRequest, Collections
 from lookalike_service.store.protocol import Collection
 from lookalike_service.workflows import collections as workflow
+from lookalike_service.workflows import creation
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
@@ -65,9 +66,9 @@ async def create(
         name=collection,
         space=encoder.info.space,
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        indexes=workflow.payload_indexes(request.indexes),
+        indexes=creation.payload_indexes(request.indexes),
     )
-    created = await asyncio.to_thread(workflow.create, context.store, wanted)
+    created = await asyncio.to_thread(creation.create, context.store, wanted)
     found = await asyncio.to_thread(context.store.collection, collection)
     return json_response(await _out(context, found), 201 if created else 200)
 

@@ -32,6 +32,7 @@ from lookalike_service.schemas.base import Name
 from lookalike_service.settings import Settings, get_settings
 from lookalike_service.store.factory import open_store
 from lookalike_service.store.protocol import Collection, FieldType, Store, point_id
+from lookalike_service.workflows import creation
 from lookalike_service.workflows.images import merge_metadata
 from lookalike_service.workflows.ingest import Ingested, NewImage
 
@@ -140,14 +141,9 @@ class DirectTarget:
 
     def create(self, *, model: str | None, indexes: Mapping[str, FieldType]) -> None:
         """Create it, or add indexes to it. Raises CollectionExists if it is of another encoder."""
-        # Imported late: it takes seconds, and a collection is created once.
-        from lookalike_service.workflows import collections  # noqa: PLC0415
-
-        _asked(lambda: collections.create(self._store, self._wanted(model, indexes)))
+        _asked(lambda: creation.create(self._store, self._wanted(model, indexes)))
 
     def _wanted(self, model: str | None, indexes: Mapping[str, FieldType]) -> Collection:
-        from lookalike_service.workflows.collections import payload_indexes  # noqa: PLC0415
-
         former = next((c for c in self._store.collections() if c.name == self.name), None)
         if former is None:
             space = self._engine.encoder(model).info.space
@@ -158,7 +154,7 @@ class DirectTarget:
         else:
             space = former.space
         created_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return Collection(self.name, space, created_at, payload_indexes(indexes))
+        return Collection(self.name, space, created_at, creation.payload_indexes(indexes))
 
     def add(
         self,

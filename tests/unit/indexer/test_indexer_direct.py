@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,3 +180,9 @@ def test_a_store_that_is_away_for_a_moment_is_waited_for(
     with pytest.raises(errors.StoreUnavailable):
         target.add([jpeg()], ids=["a"], metadata=[{}], sources=["a.jpg"])
     target.close()
+
+
+def test_neither_analyses_nor_torch_are_imported_until_they_are_needed() -> None:
+    script = "import sys, lookalike_service.direct.target; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert not {b"torch", b"scipy", b"sklearn", b"numba"} & set(done.stdout.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import socket
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from lookalike_service.settings import get_settings
 from tests.fakes.qdrant import QdrantFake
 from tests.pictures import broken, jpeg
 
+NOWHERE = "http://127.0.0.1:9"
 FILES = BLOCK_ITEMS + 60  # two blocks, one for each worker
 
 
@@ -150,6 +152,17 @@ def test_by_default_there_is_a_worker_for_each_gpu_or_machine(
 def test_a_worker_that_fits_nowhere_is_refused_at_once() -> None:
     with pytest.raises(InvalidInput, match="4 CPUs and 1 GPUs does not fit"):
         Workers(1, 4, 1).fitted({"CPU": 8}, 1)
+
+
+def test_a_cluster_that_is_away_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is an optional extra, and not installed")
+    target = open_direct("photos", qdrant_url=NOWHERE, shared=True)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # nobody listens
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{bound.getsockname()[1]}")
+        with pytest.raises(ConnectionError, match=r"RAY_ADDRESS=127\.0\.0\.1"):
+            RayEngine(target, Workers())
+    target.close()
 
 
 def test_workers_write_to_a_server_not_to_a_folder() -> None:
