@@ -82,6 +82,13 @@ def test_pictures_that_all_look_alike_are_refused_with_what_to_do() -> None:
         find_pairs(Distinct(vectors, np.arange(400)), 0, 400, 0.9, silent)
 
 
+def test_one_new_picture_may_have_more_duplicates_than_pictures_have_on_average() -> None:
+    many = unit(np.ones((150, 8)) + 0.001 * np.random.default_rng(0).normal(size=(150, 8)))
+    vectors = np.concatenate([points(n=200, dim=8, copies=0), many])
+    found = find_pairs(Distinct(vectors, np.arange(350)), 349, 350, 0.99, silent)
+    assert len(found.first) >= 149
+
+
 # -- groups
 
 

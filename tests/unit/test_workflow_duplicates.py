@@ -397,7 +397,11 @@ def test_what_was_replaced_since_is_spared_and_so_is_the_last_of_a_group(
     token = plan(store).token
     store.upsert(NAME, [point("copy", AXES[9])])  # another picture by now
     store.delete(NAME, [point_id("png")])  # what was to be kept for `jpeg`
-    assert plan(store).gone == 1
+    assert (plan(store).delete, plan(store).gone) == (2, 2)
+    rows = csv.DictReader(
+        "".join(duplicate_plan.lines(store, NAME, "duplicates", BOTH)).splitlines()
+    )
+    assert sum(row["action"] == "delete" for row in rows) == 2
     applied = duplicate_plan.apply(store, NAME, "duplicates", BOTH, token)
     assert (applied.deleted, applied.spared) == (2, 2)
     assert {"copy", "jpeg"} <= left(store)

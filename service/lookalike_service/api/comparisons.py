@@ -43,7 +43,7 @@ from lookalike_service.schemas.jobs import Job
 from lookalike_service.workflows import comparison as workflow
 from lookalike_service.workflows.compared_images import Compared, explain_typical
 from lookalike_service.workflows.comparison_page import POLICY
-from lookalike_service.workflows.comparison_report import write_page
+from lookalike_service.workflows.comparison_report import NO_MAPS, write_page
 from lookalike_service.workflows.explaining import Explainer
 
 router = APIRouter(prefix="/v1/collections/{collection}", tags=["comparisons"])
@@ -111,7 +111,7 @@ async def get(request: Request, collection: str, name: str, context: Current) ->
     explainer: Explainer | LookalikeError
     try:
         explainer = await _explainer(context, collection)
-    except LookalikeError as error:
+    except NO_MAPS as error:
         explainer = error
     page = await write_page(explainer, context.store, context.embedder, collection, name)
     return Response(page, media_type=kind, headers={"Content-Security-Policy": POLICY})

@@ -155,7 +155,9 @@ class PlanOut(Wire):
     kinds: list[DuplicateKind]
     delete: int
     keep: int = Field(description="Images of the collection that would be left.")
-    gone: int = Field(description="Of those to delete, already gone or replaced since.")
+    gone: int = Field(
+        description="Of those to delete, gone or replaced since, or what was to be kept for them is."
+    )
     token: str = Field(description="Names this plan; give it to carry out this plan and no other.")
     ids: list[str] = Field(description="A page of the ids to delete.")
 

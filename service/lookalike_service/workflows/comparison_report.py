@@ -7,7 +7,14 @@ import base64
 from collections.abc import Sequence
 
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.errors import LookalikeError
+from lookalike_service.errors import (
+    InvalidModel,
+    LookalikeError,
+    SpaceMismatch,
+    UnknownModel,
+    UnsupportedTarget,
+    WeightsMissing,
+)
 from lookalike_service.explain.overlay import blend
 from lookalike_service.images import thumbnail
 from lookalike_service.schemas.comparisons import ComparisonOut, Side
@@ -19,6 +26,8 @@ from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.explained_hits import Drawn
 from lookalike_service.workflows.explaining import Explainer
 
+NO_MAPS = (UnsupportedTarget, UnknownModel, InvalidModel, WeightsMissing, SpaceMismatch)
+"""Why there can be no heat maps, which the page then says; anything else is an error of the call."""
 _PAIRS = 6
 _MAPS = 6
 _SHOWN: tuple[tuple[Side, comparison.Order], ...] = (
@@ -38,7 +47,7 @@ async def write_page(
 ) -> str:
     """The report as HTML. `explainer`: what draws the heat maps, or why there can be none.
 
-    Raises UnknownComparison, UnknownCollection, Overloaded.
+    Raises UnknownComparison, UnknownCollection, Overloaded, StoreUnavailable.
     """
     run = await asyncio.to_thread(comparison.get, store, collection, name)
     pairs = [
@@ -51,7 +60,7 @@ async def write_page(
         if isinstance(explainer, LookalikeError):
             raise explainer
         typical = await explain_typical(explainer, store, collection, name, count=_MAPS)
-    except LookalikeError as error:
+    except NO_MAPS as error:
         explained = error.detail
     else:
         encoder = explainer.encoder

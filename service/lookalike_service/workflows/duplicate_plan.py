@@ -62,7 +62,7 @@ def plan(
     Raises UnknownDuplicates, UnknownCollection.
     """
     made = _plan(store, collection, name, kinds)
-    there = {one.id: key for one, key in _still_there(store, collection, made.deletions)}
+    there = {one.id: key for one, key in _sound(store, collection, made.deletions)}
     page = made.deletions[offset : offset + limit]
     return PlanOut(
         kinds=list(made.kinds),
@@ -91,14 +91,10 @@ def apply(
     deleted, spared = 0, 0
     for start in range(0, len(made.deletions), _PAGE):
         page = made.deletions[start : start + _PAGE]
-        now = _hashes(store, collection, [id for one in page for id in (one.id, one.kept)])
-        sound = [
-            one.id
-            for one in page
-            if now.get(one.id) == one.sha256 and now.get(one.kept) == one.kept_sha256
-        ]
+        sound = [one.id for one, _ in _sound(store, collection, page)]
+        there = len(store.retrieve(collection, [one.id for one in page]))
         deleted += store.delete(collection, sound) if sound else 0
-        spared += sum(one.id in now for one in page) - len(sound)
+        spared += there - len(sound)
     return Applied(deleted=deleted, spared=spared)
 
 
@@ -119,15 +115,19 @@ def _lines(store: Store, collection: str, made: _Plan) -> Iterator[str]:
     cursor: str | None = None
     while True:
         records, cursor = store.scroll(collection, limit=_PAGE, cursor=cursor)
-        kept = {doomed[record.id].kept for record in records if record.id in doomed}
-        names = {r.id: r.payload["key"] for r in store.retrieve(collection, sorted(kept))}
+        page = [doomed[record.id] for record in records if record.id in doomed]
+        sound = {one.id for one, _ in _sound(store, collection, page)}
+        kept = sorted({one.kept for one in page})
+        names = {r.id: r.payload["key"] for r in store.retrieve(collection, kept)}
         for record in records:
             key, source = record.payload["key"], record.payload["source"]
-            one = doomed.get(record.id)
-            if one is None or one.sha256 != record.payload["sha256"] or one.kept not in names:
-                yield _row((key, source, "keep"))
+            if record.id in sound:
+                one = doomed[record.id]
+                yield _row(
+                    (key, source, "delete", one.kind, names.get(one.kept), one.cosine, one.bits)
+                )
             else:
-                yield _row((key, source, "delete", one.kind, names[one.kept], one.cosine, one.bits))
+                yield _row((key, source, "keep"))
         if cursor is None:
             return
 
@@ -181,17 +181,15 @@ def _deletion(
     )
 
 
-def _still_there(
+def _sound(
     store: Store, collection: str, deletions: Sequence[_Deletion]
 ) -> Iterator[tuple[_Deletion, str]]:
-    """Those whose image is still what was compared, with its key."""
+    """Those whose image and the one kept for it are both still what was compared, with the image's key."""
     for start in range(0, len(deletions), _PAGE):
         page = deletions[start : start + _PAGE]
-        found = {r.id: r.payload for r in store.retrieve(collection, [one.id for one in page])}
+        ids = sorted({id for one in page for id in (one.id, one.kept)})
+        now = {r.id: r.payload for r in store.retrieve(collection, ids)}
+        hashes = {id: payload["sha256"] for id, payload in now.items()}
         for one in page:
-            if one.id in found and found[one.id]["sha256"] == one.sha256:
-                yield one, found[one.id]["key"]
-
-
-def _hashes(store: Store, collection: str, ids: Sequence[str]) -> dict[str, str]:
-    return {r.id: r.payload["sha256"] for r in store.retrieve(collection, sorted({*ids}))}
+            if hashes.get(one.id) == one.sha256 and hashes.get(one.kept) == one.kept_sha256:
+                yield one, now[one.id]["key"]

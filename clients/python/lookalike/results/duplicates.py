@@ -123,6 +123,6 @@ class DeletionPlan:
     delete: int
     keep: int
     gone: int
-    """Images of the plan that are gone or replaced already."""
+    """Images of the plan that are gone or replaced already, or what was to be kept for them is."""
     token: str
     ids: list[str]

@@ -49,7 +49,7 @@ def find_pairs(
 ) -> Pairs:
     """The pairs of a point from `start` to `stop` with any one before it, of at least this cosine.
 
-    Raises InvalidParameters where there are more than `MOST_EACH` for each point.
+    Raises InvalidParameters where there are more than `MOST_EACH` for each point up to `stop`.
     """
     screen = _screen(points, stop, threshold)
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
@@ -59,7 +59,7 @@ def find_pairs(
         for block in _blocks(points, screen, low, min(low + _ROWS, stop), threshold):
             found.append(block)
             total += len(block[0])
-        if total > MOST_EACH * (stop - start):
+        if total > MOST_EACH * stop:
             raise InvalidParameters(
                 f"At a cosine of {threshold:.4f} images have more than {MOST_EACH} duplicates each on "
                 "average: to this encoder nearly all of them look alike. Ask for a higher cosine."
