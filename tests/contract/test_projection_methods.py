@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
+from lookalike_service.analysis.neighbour_graph import nearest_neighbours
 from lookalike_service.analysis.parameters import Parameter
-from lookalike_service.analysis.projection.layout import Layout, interpolate
-from lookalike_service.analysis.projection.methods import METHODS, find_method, project
-from lookalike_service.analysis.reduction import Linear
+from lookalike_service.analysis.projection import methods
+from lookalike_service.analysis.projection.alignment import align, moved
+from lookalike_service.analysis.projection.fuzzy_graph import fuzzy_graph, nearer_of_a_kind
+from lookalike_service.analysis.projection.layout import Layout
+from lookalike_service.analysis.projection.methods import METHODS, find_method
+from lookalike_service.analysis.projection.placing import Placer, anchor_arrays, load_placer
 from lookalike_service.errors import InvalidParameters
 from tests.clouds import Points, blobs, unit
 
 CASES = [(name, p) for name, m in METHODS.items() for p in m.parameters]
+KIND = np.random.default_rng(3).integers(2, size=200)
 
 
 @pytest.fixture(params=METHODS)
 def method(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def project(points: Points, method: str, parameters: Any, **options: Any) -> Layout:
+    """Labels are given to methods that need them: of two kinds, whatever the points."""
+    if find_method(method).needs_labels:
+        options = {"labels": KIND[: len(points)]} | options
+    return methods.project(points, method, parameters, **options)
 
 
 def check(layout: Layout, count: int, dimensions: int = 2) -> None:
@@ -31,14 +46,19 @@ def check(layout: Layout, count: int, dimensions: int = 2) -> None:
     assert all(array.dtype != object for array in layout.model.values())
 
 
+def placer(method: str, points: Points, layout: Layout) -> Placer:
+    """What places new points, from arrays that went through bytes, as those of a stored map do."""
+    arrays = layout.model
+    if find_method(method).placing == "neighbours":
+        arrays = anchor_arrays(points, layout.coordinates, None, seed=0)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    buffer.seek(0)
+    return load_placer(dict(np.load(buffer, allow_pickle=False)))
+
+
 def place(method: str, points: Points, layout: Layout, new: Points) -> NDArray[np.float32]:
-    """New points on a layout, as the method's row says; neighbours found by brute force."""
-    if find_method(method).placing == "linear":
-        return Linear(layout.model["mean"], layout.model["components"]).apply(new)
-    similarities = new @ points.T
-    nearest = np.argsort(-similarities, axis=1)[:, :15]
-    near = np.take_along_axis(similarities, nearest, axis=1)
-    return interpolate(near, layout.coordinates[nearest])
+    return placer(method, points, layout).place(new)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
@@ -57,14 +77,14 @@ def test_the_same_seed_gives_the_same_map(method: str) -> None:
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_far_blobs_stay_apart(method: str, dimensions: int) -> None:
     cloud = blobs(40, 30, 20)
-    layout = project(cloud.points, method, {}, dimensions=dimensions)
+    layout = project(cloud.points, method, {}, dimensions=dimensions, labels=cloud.truth)
     assert silhouette_score(layout.coordinates, cloud.truth) > 0.6
 
 
 def test_the_order_of_the_rows_does_not_matter(method: str) -> None:
     cloud = blobs(40, 30, 20)
     order = np.random.default_rng(1).permutation(90)
-    permuted = project(cloud.points[order], method, {}).coordinates
+    permuted = project(cloud.points[order], method, {}, labels=cloud.truth[order]).coordinates
     if find_method(method).placing == "linear":
         np.testing.assert_allclose(
             permuted, project(cloud.points, method, {}).coordinates[order], atol=1e-5
@@ -138,7 +158,7 @@ def test_an_old_point_is_placed_where_it_is(method: str) -> None:
 
 def test_a_new_point_lands_in_its_blob(method: str) -> None:
     cloud, fresh = blobs(40, 30), blobs(5, 5, seed=9)
-    layout = project(cloud.points, method, {})
+    layout = project(cloud.points, method, {}, labels=cloud.truth)
     placed = place(method, cloud.points, layout, fresh.points)
     centres = np.stack([layout.coordinates[cloud.truth == blob].mean(axis=0) for blob in (0, 1)])
     distances = np.linalg.norm(placed[:, None] - centres, axis=2)
@@ -151,7 +171,22 @@ def test_new_points_are_placed_independently_of_each_other(method: str) -> None:
     layout = project(points, method, {})
     together = place(method, points, layout, fresh)
     alone = [place(method, points, layout, fresh[i : i + 1])[0] for i in range(12)]
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(together, place(method, points, layout, fresh))
+
+
+def test_a_point_of_the_map_is_placed_within_the_spread_of_its_neighbours(method: str) -> None:
+    cloud = blobs(60, 50)
+    layout = project(cloud.points, method, {}, labels=cloud.truth)
+    for row in range(0, 110, 7):
+        others = np.delete(np.arange(110), row)
+        without = Layout(layout.coordinates[others], layout.model)
+        found = place(method, cloud.points[others], without, cloud.points[row : row + 1])[0]
+        nearest = np.argsort(-cloud.points[others] @ cloud.points[row])[:15]
+        around = layout.coordinates[others][nearest]
+        if find_method(method).placing == "neighbours":
+            assert (around.min(axis=0) - 1e-4 <= found).all()
+            assert (found <= around.max(axis=0) + 1e-4).all()
 
 
 # -- parameters
@@ -194,6 +229,75 @@ def test_pca_explains_all_variance_of_points_in_a_plane() -> None:
     np.testing.assert_allclose(drawn, distances, atol=1e-4)
 
 
-def test_umap_says_how_many_neighbours_it_used() -> None:
-    layout = project(blobs(5, 5).points, "umap", {"n_neighbors": 15})
-    assert layout.figures["n_neighbors"] == 9
+def test_pca_says_how_many_components_hold_most_of_the_variance() -> None:
+    rng = np.random.default_rng(0)
+    points = (rng.normal(size=(400, 6)) * [9, 6, 3, 1, 0.1, 0.01]).astype(np.float32)
+    layout = project(points, "pca", {})
+    curve = layout.model["explained_variance"]
+    reference = PCA().fit(points).explained_variance_ratio_.cumsum()
+    np.testing.assert_allclose(curve, reference, atol=1e-5)
+    for share in (90, 95, 99):
+        assert layout.figures[f"components_{share}"] == np.argmax(reference >= share / 100) + 1
+
+
+@pytest.mark.parametrize("method_", ["umap", "densmap", "supervised_umap", "pacmap"])
+def test_with_few_points_it_says_how_many_neighbours_it_used(method_: str) -> None:
+    wanted = {"n_neighbors": 40}
+    layout = project(blobs(5, 5).points, method_, wanted)
+    assert layout.figures["n_neighbors"] == (9 if method_ == "pacmap" else 10)
+
+
+def test_the_graph_of_umap_is_umap_learns() -> None:
+    points = unit(np.random.default_rng(0).normal(size=(60, 8)))
+    expected = np.load(Path(__file__).parent / "umap_learn_graph.npz", allow_pickle=False)
+    graph = fuzzy_graph(nearest_neighbours(points, 14)).tocoo()
+    dense = np.zeros((60, 60), np.float32)
+    dense[graph.row, graph.col] = graph.data
+    np.testing.assert_allclose(dense, expected["graph"], atol=2e-3)
+    labels = np.arange(60) % 4 - 1
+    supervised = nearer_of_a_kind(fuzzy_graph(nearest_neighbours(points, 14)), labels, 0.5)
+    np.testing.assert_allclose(supervised.toarray(), expected["supervised"], atol=2e-3)
+
+
+def test_the_number_of_threads_does_not_change_the_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = unit(np.random.default_rng(0).normal(size=(1100, 6)))
+    maps = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        maps.append(project(points, "pacmap", {}, seed=1).coordinates)
+    np.testing.assert_array_equal(maps[0], maps[1])
+
+
+def test_densmap_spreads_a_wide_group_more_than_umap_does() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.eye(8)[np.repeat([0, 1], 60)]
+    widths = np.repeat([0.02, 0.2], 60)[:, None]
+    points = unit(centres + widths * rng.normal(size=(120, 8)))
+    ratios = {}
+    for method_ in ("umap", "densmap"):
+        places = project(points, method_, {}).coordinates
+        tight, wide = (places[part].std(axis=0).mean() for part in (slice(60), slice(60, 120)))
+        ratios[method_] = wide / tight
+    assert ratios["densmap"] > 1.5 * ratios["umap"]
+
+
+def test_supervised_umap_parts_labels_that_the_points_do_not() -> None:
+    points = unit(np.random.default_rng(0).normal(size=(120, 6)))
+    labels = np.arange(120) % 2
+    plain = project(points, "umap", {}).coordinates
+    drawn = project(points, "supervised_umap", {"target_weight": 0.9}, labels=labels).coordinates
+    assert silhouette_score(plain, labels) < 0.1 < silhouette_score(drawn, labels)
+
+
+def test_without_labels_there_is_nothing_to_supervise() -> None:
+    with pytest.raises(InvalidParameters, match="needs labels"):
+        methods.project(blobs(20, 20).points, "supervised_umap", {})
+
+
+@pytest.mark.parametrize("method_", ["umap", "tsne", "pacmap"])
+def test_a_map_that_starts_from_a_former_one_keeps_its_layout(method_: str) -> None:
+    cloud = blobs(50, 40, 30, 30)
+    former = project(cloud.points, method_, {}).coordinates
+    fresh = project(cloud.points, method_, {}, start=former, seed=7).coordinates
+    places = align(fresh, former, only_turn=False).apply(fresh)
+    assert moved(places, former)[0] < 0.4

@@ -22,7 +22,9 @@ from lookalike import (
     Lookalike,
     TargetOptions,
     analysis_calls,
+    clustering_calls,
     collection_calls,
+    comparison_calls,
     migration_calls,
     search_calls,
     service_calls,
@@ -36,6 +38,8 @@ MODULES: tuple[ModuleType, ...] = (
     collection_calls,
     search_calls,
     analysis_calls,
+    clustering_calls,
+    comparison_calls,
     training_calls,
     migration_calls,
 )
@@ -54,6 +58,7 @@ UNDER_ANOTHER_NAME = {"image_page": "images", "cancel_job": "cancel"}
 SAMPLES: dict[str, Any] = {
     "collection": "c", "name": "n", "id": "i", "label": 1, "image": b"x", "images": b"x", "texts": "t",
     "metadata": {}, "ids": ["i"], "field": "metadata.f", "searches": [{"id": "i"}], "model": "m",
+    "later": "l", "path": "export.csv", "token": "t",
 }  # fmt: skip
 
 

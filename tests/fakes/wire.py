@@ -314,7 +314,7 @@ class WireService:
             images = enumerate(parts(request)[0]["images"])
             placed = [{"index": i, "coordinates": [0.0, 1.0]} for i, _ in images]
             return httpx.Response(200, json={"items": placed})
-        if request.headers["accept"] == "image/png":
+        if request.headers["accept"] not in ("*/*", "application/json"):
             return httpx.Response(200, content=PNG)
         asked = next((j["parameters"] for j in self.jobs.values() if j["kind"] == kind[:-1]), None)
         if asked is None:

@@ -9,7 +9,7 @@ from sklearn.manifold import trustworthiness
 
 from lookalike_service.analysis import diagnostics
 from lookalike_service.analysis.diagnostics import describe_clusters, measure_clustering
-from lookalike_service.analysis.projection import analyse as projection_analyse
+from lookalike_service.analysis.projection import quality
 from lookalike_service.analysis.projection.analyse import measure_projection
 from tests.clouds import blobs, unit
 
@@ -100,15 +100,22 @@ def test_trustworthiness_is_scikit_learns() -> None:
     expected = trustworthiness(points, drawn, n_neighbors=15)
     assert figures["trustworthiness"] == pytest.approx(expected, abs=1e-6)
     assert figures["trustworthiness_points"] == 80
+    backwards = trustworthiness(drawn, points, n_neighbors=15)
+    assert figures["continuity"] == pytest.approx(backwards, abs=1e-6)
 
 
 def test_beyond_its_limit_the_trustworthiness_is_sampled_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     points = unit(np.random.default_rng(0).normal(size=(400, 3)))
-    monkeypatch.setattr(projection_analyse, "TRUSTWORTHINESS_POINTS", 100)
+    monkeypatch.setattr(quality, "MEASURED_POINTS", 100)
     figures = measure_projection(points, points)
-    assert figures == {"trustworthiness": 1.0, "trustworthiness_points": 100}
+    assert figures == {
+        "trustworthiness": 1.0,
+        "continuity": 1.0,
+        "neighbours_kept": 1.0,
+        "trustworthiness_points": 100,
+    }
 
 
 @pytest.mark.parametrize("count", [1, 2])

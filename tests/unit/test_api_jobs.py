@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -144,6 +145,50 @@ def test_a_projection_is_run_read_drawn_and_dropped(service: FakeService) -> Non
     problem(service.client.get(f"{C}/projections/flat"), 404, "unknown_projection")
 
 
+def test_a_map_is_given_as_arrow_as_svg_and_made_of_thumbnails(service: FakeService) -> None:
+    done(service, "projections", method="pca", name="map", label_field="metadata.even")
+    path, client = f"{C}/projections/map", service.client
+    columns = {"columns": "metadata.even,metadata.i"}
+    points = client.get(path, params=columns).json()
+    arrow = client.get(
+        path, params=columns, headers={"accept": "application/vnd.apache.arrow.stream"}
+    )
+    table = pa.ipc.open_stream(arrow.content).read_all()
+    assert table.column_names == [
+        "id",
+        "x",
+        "y",
+        "distortion",
+        "later",
+        *columns["columns"].split(","),
+    ]
+    assert table.column("metadata.i").to_pylist() == points["columns"]["metadata.i"]
+    svg = client.get(path, params={"color": "distortion"}, headers={"accept": "image/svg+xml"})
+    assert svg.headers["content-type"].startswith("image/svg+xml")
+    assert b"<svg" in svg.content
+    drawn = client.get(path, params={"thumbnails": True}, headers={"accept": "image/png"})
+    assert Image.open(io.BytesIO(drawn.content)).format == "PNG"
+    for query, kind in (
+        ("thumbnails=true", "image/svg+xml"),
+        ("columns=metadata.i", "image/png"),
+        ("columns=i", "application/json"),
+        ("color=distortion&thumbnails=true", "image/png"),
+    ):
+        refused = client.get(f"{path}?{query}", headers={"accept": kind})
+        problem(refused, 422, "invalid_field")
+
+
+def test_images_indexed_since_appear_on_the_map(service: FakeService) -> None:
+    done(service, "projections", method="pca", name="map")
+    files = [("images", jpeg(seed=99))]
+    added = service.client.post(f"{C}/images", files=files, data={"ids": '["new"]'})
+    assert added.status_code == 200, added.text
+    points = service.client.get(f"{C}/projections/map").json()
+    place = points["coordinates"][points["ids"].index("new")]
+    transformed = service.client.post(f"{C}/projections/map/transform", files=files).json()
+    np.testing.assert_allclose(place, transformed["items"][0]["coordinates"], atol=1e-4)
+
+
 def test_what_cannot_be_drawn_is_refused(service: FakeService) -> None:
     done(service, "projections", method="pca")
     path, png = f"{C}/projections/pca", {"accept": "image/png"}
@@ -224,7 +269,7 @@ def test_jobs_are_listed_newest_first_and_by_collection(service: FakeService) ->
 def test_queued_and_running_jobs_are_cancelled_and_the_next_one_runs(
     service: FakeService,
 ) -> None:
-    running = started(service, "projections", method="umap", name="never")  # compiles for seconds
+    running = started(service, "projections", method="umap", name="never")  # imports for seconds
     queued = started(service, "clusterings", parameters={"k": 2}, name="never")
     until(
         lambda: service.client.get(f"/v1/jobs/{running['id']}").json()["state"] == "running",

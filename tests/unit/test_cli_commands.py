@@ -353,6 +353,30 @@ def test_project_writes_the_map(
     assert lookalike("project", "photos", *color) == 2
 
 
+def test_project_writes_what_the_name_of_the_file_says(
+    indexed: Path, service: WireService, tmp_path: Path, capsys: Output
+) -> None:
+    pca = ("project", "photos", "--method", "pca")
+    column = ("--column", "metadata.label", "--column", "clusters.k")
+    for name, accept, options in (
+        ("map.svg", "image/svg+xml", ("--color", "distortion")),
+        ("map.png", "image/png", ("--thumbnails",)),
+        ("map.arrow", "application/vnd.apache.arrow.stream", column),
+        ("map.json", "application/json", column),
+    ):
+        assert lookalike(*pca, "-o", str(tmp_path / name), *options) == 0, capsys.readouterr().err
+        assert service.requests[-1].headers["accept"] == accept
+    assert service.requests[-1].url.params["columns"] == "metadata.label,clusters.k"
+    assert json.loads((tmp_path / "map.json").read_text())["ids"] == ["a", "b"]
+    assert lookalike(*pca, "-o", str(tmp_path / "map.gif")) == 2
+    assert lookalike(*pca, "-o", str(tmp_path / "map.svg"), "--thumbnails") == 2
+    assert lookalike(*pca, "-o", str(tmp_path / "map.png"), *column) == 2
+    former = ("--reduction", "none", "--align-to", "old", "--label-field", "metadata.label")
+    assert lookalike(*pca, *former) == 0
+    asked = list(service.jobs.values())[-1]["parameters"]
+    assert (asked["reduction"], asked["align_to"]) == (None, "old")
+
+
 def test_a_job_that_fails_is_one_line_with_its_code(indexed: Path, capsys: Output) -> None:
     assert lookalike("cluster", "photos", "--algorithm", "fails") == 1
     assert capsys.readouterr().err == "lookalike: invalid_parameters: k is 9; there are 2 images.\n"

@@ -414,6 +414,7 @@ def test_a_projection_is_waited_for_read_drawn_and_added_to(photos: Collection) 
     assert dict(zip(points.ids, points.coordinates, strict=True)) == {"a": [0, 1], "b": [1, 0]}
     assert photos.projections()[0].diagnostics == {"trustworthiness": 0.75}
     assert photos.projection_image("pca", color="metadata.label") == PNG
+    assert photos.projection_image("pca", thumbnails=True) == PNG
     assert photos.place("pca", [b"x", b"y"])[1].coordinates == [0.0, 1.0]
 
 

@@ -22,13 +22,16 @@ from lookalike_service.errors import (
     UnknownProjection,
 )
 from lookalike_service.schemas.clusterings import ClusteringOut, ClusteringRequest
-from lookalike_service.schemas.projections import ProjectionRequest
+from lookalike_service.schemas.projections import ProjectionPoints, ProjectionRequest
 from lookalike_service.store.protocol import Collection, point_id
 from lookalike_service.workflows import (
     agreement,
     assignment,
     clustering,
     collections,
+    fitted_maps,
+    map_drawing,
+    map_points,
     projection,
     runs,
 )
@@ -63,6 +66,10 @@ def folders(tmp_path: Path) -> Iterator[Path]:
 def projected(store: FakeStore, folder: Path, **request: Any) -> dict[str, Any]:
     body = ProjectionRequest(**{"method": "pca"} | request)
     return projection.run(task(store, projection.validate(store, NAME, body), folder))
+
+
+def points_of(store: FakeStore, name: str = "pca") -> ProjectionPoints:
+    return map_points.describe(store, NAME, name, [])
 
 
 # -- clusterings
@@ -392,7 +399,7 @@ def test_a_projection_has_a_place_for_every_image(
     store: Meanwhile, folders: Iterator[Path]
 ) -> None:
     result = projected(store, next(folders), dimensions=3)
-    points = projection.points(store, NAME, "pca")
+    points = points_of(store)
     assert sorted(points.ids, key=int) == [str(i) for i in range(50)]
     assert {len(place) for place in points.coordinates} == {3}
     assert result == projection.get(store, NAME, "pca").model_dump(mode="json")
@@ -403,9 +410,9 @@ def test_the_points_of_deleted_images_are_left_out(
     store: Meanwhile, folders: Iterator[Path]
 ) -> None:
     projected(store, next(folders))
-    before = projection.points(store, NAME, "pca")
+    before = points_of(store)
     store.delete(NAME, [point_id("0"), point_id("7")])
-    after = projection.points(store, NAME, "pca")
+    after = points_of(store)
     assert set(before.ids) - set(after.ids) == {"0", "7"}
     places = dict(zip(before.ids, before.coordinates, strict=True))
     assert after.coordinates == [places[id] for id in after.ids]
@@ -416,10 +423,10 @@ def test_an_image_on_the_map_is_placed_where_it_lies_and_others_do_not_matter(
     store: Meanwhile, folders: Iterator[Path], method: str
 ) -> None:
     projected(store, next(folders), method=method)
-    points = projection.points(store, NAME, method)
+    points = points_of(store, method)
     place = dict(zip(points.ids, points.coordinates, strict=True))
-    alone = projection.place(store, NAME, method, CLOUD.points[3:4])
-    together = projection.place(store, NAME, method, CLOUD.points[[9, 3, 1]])
+    alone = fitted_maps.place(store, NAME, method, CLOUD.points[3:4])
+    together = fitted_maps.place(store, NAME, method, CLOUD.points[[9, 3, 1]])
     np.testing.assert_allclose(alone[0], place["3"], atol=0.02)
     np.testing.assert_allclose(together[1], alone[0], atol=1e-5)
 
@@ -428,19 +435,20 @@ def test_images_indexed_after_the_map_was_made_do_not_pull_new_ones(
     store: Meanwhile, folders: Iterator[Path]
 ) -> None:
     projected(store, next(folders), method="umap")
-    before = projection.place(store, NAME, "umap", CLOUD.points[:1])
+    before = fitted_maps.place(store, NAME, "umap", CLOUD.points[:1])
     store.upsert(NAME, [point(f"new {i}", CLOUD.points[0]) for i in range(20)])
-    after = projection.place(store, NAME, "umap", CLOUD.points[:1])
+    after = fitted_maps.place(store, NAME, "umap", CLOUD.points[:1])
     np.testing.assert_allclose(after, before, atol=1e-6)
 
 
-def test_a_map_whose_images_are_all_gone_places_nothing(
+def test_a_map_places_new_images_though_its_own_are_gone(
     store: Meanwhile, folders: Iterator[Path]
 ) -> None:
     projected(store, next(folders), method="umap")
+    before = fitted_maps.place(store, NAME, "umap", CLOUD.points[:1])
     store.delete_matching(NAME, {})
-    with pytest.raises(InvalidParameters, match="project again"):
-        projection.place(store, NAME, "umap", CLOUD.points[:1])
+    np.testing.assert_array_equal(fitted_maps.place(store, NAME, "umap", CLOUD.points[:1]), before)
+    assert points_of(store, "umap").ids == []
 
 
 # -- pictures
@@ -455,12 +463,12 @@ def plotted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen.update(options, points=len(coordinates))
         return plot_projection(coordinates, **options)
 
-    monkeypatch.setattr(projection, "plot_projection", recorded)
+    monkeypatch.setattr(map_drawing, "plot_projection", recorded)
     return seen
 
 
 def draw(store: FakeStore, color: str | None) -> None:
-    png = projection.draw(store, NAME, "pca", color)
+    png = map_drawing.draw(store, NAME, "pca", color)
     assert Image.open(io.BytesIO(png)).format == "PNG"
 
 
@@ -515,7 +523,7 @@ def test_a_colour_that_no_image_has_is_an_error(
 ) -> None:
     projected(store, next(folders))
     with pytest.raises(InvalidField, match=color):
-        projection.draw(store, NAME, "pca", color)
+        map_drawing.draw(store, NAME, "pca", color)
 
 
 # -- reading and dropping
@@ -529,13 +537,13 @@ def test_an_unknown_run_is_answered_with_those_there_are(
     for of_clustering in (clustering.get, clustering.delete):
         with pytest.raises(UnknownClustering, match="'zzz'; it has: one"):
             of_clustering(store, NAME, "zzz")
-    for of_projection in (projection.get, projection.delete, projection.points):
+    for of_projection in (projection.get, projection.delete, map_points.read):
         with pytest.raises(UnknownProjection, match="'zzz'; it has: map"):
             of_projection(store, NAME, "zzz")
     with pytest.raises(UnknownProjection):
-        projection.draw(store, NAME, "zzz", None)
+        map_drawing.draw(store, NAME, "zzz", None)
     with pytest.raises(UnknownProjection):
-        projection.place(store, NAME, "zzz", CLOUD.points[:1])
+        fitted_maps.place(store, NAME, "zzz", CLOUD.points[:1])
 
 
 @pytest.mark.parametrize("workflow", [clustering, projection])

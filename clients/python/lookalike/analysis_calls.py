@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from lookalike import results
@@ -124,6 +124,8 @@ def delete_clustering(collection: str, name: str) -> Call[None]:
 
 # -- projections
 
+_PICTURES = {"png": "image/png", "svg": "image/svg+xml"}
+
 
 def project(
     collection: str,
@@ -132,19 +134,26 @@ def project(
     *,
     name: str | None = None,
     dimensions: Literal[2, 3] = 2,
+    reduction: str | None = "auto",
+    align_to: str | None = None,
+    label_field: str | None = None,
     filter: Filter | None = None,
     seed: int = 0,
 ) -> Call[results.JobStatus]:
-    """Start a projection; `name` defaults to the method and replaces an older run of that name.
+    """Start a projection: pca, umap, densmap, supervised_umap, tsne or pacmap.
 
-    Raises UnknownCollection, InvalidParameters.
+    `name` defaults to the method and replaces an older run of that name. `reduction` comes first: "auto" is
+    PCA to 50 where that is measured to be good enough. `align_to`: a projection on which images shall stay
+    where they are as far as they can. `label_field`, such as "metadata.label": the map is measured by
+    it. Raises UnknownCollection, UnknownProjection, InvalidParameters.
     """
     body = {"method": method, "dimensions": dimensions, "parameters": dict(parameters or {})}
+    options = present(name=name, align_to=align_to, label_field=label_field, filter=filter)
     return Call(
         "POST",
         collection_path(collection, "projections"),
         record(results.JobStatus),
-        json=body | {"seed": seed} | present(name=name, filter=filter),
+        json=body | {"seed": seed, "reduction": reduction} | options,
         repeat="unless_received",
     )
 
@@ -155,17 +164,45 @@ def projections(collection: str) -> Call[list[results.Projection]]:
     return Call("GET", path, records(results.Projection, "projections"))
 
 
-def projection(collection: str, name: str) -> Call[results.ProjectionPoints]:
-    """One projection with its points. Raises UnknownProjection."""
+def projection(
+    collection: str, name: str, *, columns: Sequence[str] = ()
+) -> Call[results.ProjectionPoints]:
+    """One projection with its points; images indexed since it was made are on it too.
+
+    `columns` are fields to tell of each, such as "clusters.kmeans" or "metadata.label". Raises
+    UnknownProjection, InvalidField.
+    """
+    path = collection_path(collection, "projections", name)
+    return Call("GET", path, record(results.ProjectionPoints), _columns(columns))
+
+
+def projection_arrow(collection: str, name: str, *, columns: Sequence[str] = ()) -> Call[bytes]:
+    """The same as an Arrow IPC stream, for `pyarrow.ipc.open_stream`. Raises as `projection`."""
+    path = collection_path(collection, "projections", name)
     return Call(
-        "GET", collection_path(collection, "projections", name), record(results.ProjectionPoints)
+        "GET", path, content, _columns(columns), accept="application/vnd.apache.arrow.stream"
     )
 
 
-def projection_image(collection: str, name: str, *, color: str | None = None) -> Call[bytes]:
-    """The map as PNG, coloured by `clusters.<name>` or `metadata.<field>`. Raises UnknownProjection."""
+def projection_image(
+    collection: str,
+    name: str,
+    *,
+    color: str | None = None,
+    thumbnails: bool = False,
+    format: Literal["png", "svg"] = "png",
+) -> Call[bytes]:
+    """The map as PNG or SVG, coloured by `clusters.<name>`, `metadata.<field>` or its `distortion`.
+
+    Or as a PNG made of `thumbnails`. Raises UnknownProjection, InvalidField.
+    """
     path = collection_path(collection, "projections", name)
-    return Call("GET", path, content, present(color=color), accept="image/png")
+    query = present(color=color, thumbnails=thumbnails or None)
+    return Call("GET", path, content, query, accept=_PICTURES[format])
+
+
+def _columns(columns: Sequence[str]) -> dict[str, Any]:
+    return present(columns=",".join(columns) or None)
 
 
 def delete_projection(collection: str, name: str) -> Call[None]:

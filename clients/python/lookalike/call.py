@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from lookalike.decoding import decode
@@ -30,6 +31,8 @@ class Answer:
     body: bytes
     request: str
     """Method and URL, for messages."""
+    saved: Path | None = None
+    """The file that holds the body instead."""
 
     @property
     def retry_after(self) -> float | None:
@@ -61,6 +64,8 @@ class Call(Generic[T]):
     files: Sequence[tuple[str, ImageFile]] = ()
     form: Mapping[str, str] = field(default_factory=dict)
     accept: str = "application/json"
+    into: Path | None = None
+    """The file that a successful answer's body goes into, as it comes; then the answer has none."""
     repeat: Literal["always", "unless_received", "never"] = "always"
     """Whether to try again: `unless_received` not once the service may have begun the work."""
     only_failed: Callable[[ItemError], T] | None = None
@@ -121,6 +126,13 @@ def records(cls: type[T], name: str) -> Callable[[Answer], list[T]]:
 def content(answer: Answer) -> bytes:
     """The body as it is."""
     return answer.body
+
+
+def saved(answer: Answer) -> Path:
+    """The file that the body went into."""
+    if answer.saved is None:
+        raise UnexpectedAnswer(f"{answer.request} answered {answer.status} without a file.")
+    return answer.saved
 
 
 def nothing(answer: Answer) -> None:  # noqa: ARG001 - the shape of a parser

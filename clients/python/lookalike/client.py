@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from lookalike import (
     analysis_calls,
+    clustering_calls,
     collection_calls,
+    comparison_calls,
     migration_calls,
     search_calls,
     service_calls,
@@ -169,12 +171,33 @@ class Collection:
     cluster_card = _sends_for_collection(analysis_calls.cluster_card)
     cluster_card_image = _sends_for_collection(analysis_calls.cluster_card_image)
     delete_clustering = _sends_for_collection(analysis_calls.delete_clustering)
+    describe_clusters = _sends_for_collection(clustering_calls.describe_clusters)
+    name_clusters = _sends_for_collection(clustering_calls.name_clusters)
+    lineage = _sends_for_collection(clustering_calls.lineage)
+    export = _sends_for_collection(clustering_calls.export)
     project = _starts_job(analysis_calls.project)
     projections = _sends_for_collection(analysis_calls.projections)
     projection = _sends_for_collection(analysis_calls.projection)
+    projection_arrow = _sends_for_collection(analysis_calls.projection_arrow)
     projection_image = _sends_for_collection(analysis_calls.projection_image)
     delete_projection = _sends_for_collection(analysis_calls.delete_projection)
     place = _sends_for_collection(analysis_calls.place)
+    compare = _starts_job(comparison_calls.compare)
+    comparisons = _sends_for_collection(comparison_calls.comparisons)
+    comparison = _sends_for_collection(comparison_calls.comparison)
+    comparison_page = _sends_for_collection(comparison_calls.comparison_page)
+    counterparts = _sends_for_collection(comparison_calls.counterparts)
+    comparison_maps = _sends_for_collection(comparison_calls.comparison_maps)
+    delete_comparison = _sends_for_collection(comparison_calls.delete_comparison)
+    find_duplicates = _starts_job(comparison_calls.find_duplicates)
+    duplicate_runs = _sends_for_collection(comparison_calls.duplicate_runs)
+    duplicates = _sends_for_collection(comparison_calls.duplicates)
+    duplicate_groups = _sends_for_collection(comparison_calls.duplicate_groups)
+    leakage = _sends_for_collection(comparison_calls.leakage)
+    deletion_plan = _sends_for_collection(comparison_calls.deletion_plan)
+    deletion_list = _sends_for_collection(comparison_calls.deletion_list)
+    delete_duplicates = _sends_for_collection(comparison_calls.delete_duplicates)
+    forget_duplicates = _sends_for_collection(comparison_calls.forget_duplicates)
     train_autoencoder = _starts_job(training_calls.train_autoencoder)
     train_head = _starts_job(training_calls.train_head)
     trainings = _sends_for_collection(training_calls.trainings)

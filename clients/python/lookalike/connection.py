@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import httpx
 
@@ -32,7 +37,13 @@ class Connection:
     def attempt(self, call: Call[Any]) -> Answer | Failure:
         """Send once."""
         try:
-            response = self._client.request(call.method, call.path, **_request(call))
+            with self._client.stream(call.method, call.path, **_request(call)) as response:
+                if call.into is not None and response.is_success:
+                    with appearing(call.into) as file:
+                        for chunk in response.iter_bytes():
+                            file.write(chunk)
+                    return _answer(response, saved=call.into)
+                response.read()
         except httpx.TransportError as error:
             return _failure(error, self.url)
         return _answer(response)
@@ -59,7 +70,13 @@ class AsyncConnection:
     async def attempt(self, call: Call[Any]) -> Answer | Failure:
         """Send once."""
         try:
-            response = await self._client.request(call.method, call.path, **_request(call))
+            async with self._client.stream(call.method, call.path, **_request(call)) as response:
+                if call.into is not None and response.is_success:
+                    with appearing(call.into) as file:
+                        async for chunk in response.aiter_bytes():
+                            await asyncio.to_thread(file.write, chunk)
+                    return _answer(response, saved=call.into)
+                await response.aread()
         except httpx.TransportError as error:
             return _failure(error, self.url)
         return _answer(response)
@@ -92,10 +109,23 @@ def _request(call: Call[Any]) -> dict[str, Any]:
     }
 
 
-def _answer(response: httpx.Response) -> Answer:
+@contextmanager
+def appearing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that is at `path` once it is whole, and nowhere if that fails."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _answer(response: httpx.Response, *, saved: Path | None = None) -> Answer:
     request = f"{response.request.method} {response.request.url}"
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, response.content, request)
+    body = b"" if saved else response.content
+    return Answer(response.status_code, headers, body, request, saved)
 
 
 def _failure(error: httpx.TransportError, url: str) -> Failure:

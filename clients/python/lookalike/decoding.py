@@ -31,7 +31,10 @@ def decode(cls: type[T], data: Any) -> T:
 @cache
 def _fields(cls: type[Any]) -> list[tuple[str, Any, bool]]:
     hints = get_type_hints(cls)
-    return [(f.name, hints[f.name], f.default is MISSING) for f in fields(cls)]
+    return [
+        (f.name, hints[f.name], f.default is MISSING and f.default_factory is MISSING)
+        for f in fields(cls)
+    ]
 
 
 def _value(hint: Any, data: Any) -> Any:

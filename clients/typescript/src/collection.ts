@@ -1,6 +1,6 @@
+import { Comparing } from "./comparing.js";
 import { form, type ImageInput } from "./images.js";
 import { onlyFailed } from "./items.js";
-import { Runs } from "./runs.js";
 import type { CallOptions } from "./transport.js";
 import type {
   AddOptions, CollectionInfo, DeleteRequest, Facets, Filter, ImageSearch, IndexedImage, IndexResult, Region,
@@ -10,7 +10,7 @@ import type {
 const PAGE = 100;
 
 /** A handle on a collection: its images, searches of them, and what is computed from them. */
-export class Collection extends Runs {
+export class Collection extends Comparing {
   /** Encoder, number of images and indexes. Rejects with UnknownCollection. */
   describe(options: CallOptions = {}): Promise<CollectionInfo> {
     return this.transport.send("always", options, (http, signal) =>

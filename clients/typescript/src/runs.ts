@@ -3,12 +3,14 @@ import { onlyFailed } from "./items.js";
 import { Job } from "./job.js";
 import type { CallOptions, Http, Transport } from "./transport.js";
 import type {
-  Agreement, AgreementOptions, Assignments, Calibration, ClusterCard, Clustering, ClusteringRequest,
-  JobStatus, Migration, MigrationRequest, Placements, Projection, ProjectionPoints, ProjectionRequest,
-  Training, TrainingRequest,
+  Agreement, AgreementOptions, Assignments, Calibration, ClusterCard, Clustering, ClusteringPatch,
+  ClusteringRequest, ExportOptions, JobStatus, Lineage, Migration, MigrationRequest, Naming, NamingRequest,
+  Placements, Projection, ProjectionPoints, ProjectionRequest, Training, TrainingRequest,
 } from "./types.js";
 
 const PNG = { headers: { Accept: "image/png" }, parseAs: "blob" } as const;
+const SVG = { headers: { Accept: "image/svg+xml" }, parseAs: "blob" } as const;
+const ARROW = { headers: { Accept: "application/vnd.apache.arrow.stream" }, parseAs: "blob" } as const;
 
 /** What is computed from a collection: clusterings, projections, calibration, trained models, migrations. */
 export class Runs {
@@ -26,7 +28,7 @@ export class Runs {
     return { collection: this.name };
   }
 
-  async #start(
+  protected async start(
     options: CallOptions,
     call: (http: Http, signal: AbortSignal) => Promise<{ data?: JobStatus; response: Response }>,
   ): Promise<Job> {
@@ -38,7 +40,7 @@ export class Runs {
    * UnknownCollection, InvalidParameters.
    */
   cluster(body: ClusteringRequest = {}, options: CallOptions = {}): Promise<Job> {
-    return this.#start(options, (http, signal) =>
+    return this.start(options, (http, signal) =>
       http.POST("/v1/collections/{collection}/clusterings", {
         params: { path: this.path }, body, signal,
       }),
@@ -123,6 +125,53 @@ export class Runs {
     );
   }
 
+  /**
+   * Name and describe the clusters of a clustering, by label, and the whole; null takes what was said away.
+   * Rejects with UnknownCluster, UnknownClustering.
+   */
+  describeClusters(
+    name: string,
+    body: ClusteringPatch,
+    options: CallOptions = {},
+  ): Promise<Clustering> {
+    const params = { path: { ...this.path, name } };
+    return this.transport.send("always", options, (http, signal) =>
+      http.PATCH("/v1/collections/{collection}/clusterings/{name}", { params, body, signal }),
+    );
+  }
+
+  /**
+   * Name clusters by the words that suit each better than the others. Rejects with UnsupportedText if the
+   * collection's encoder embeds no text.
+   */
+  nameClusters(name: string, body: NamingRequest = {}, options: CallOptions = {}): Promise<Naming> {
+    const params = { path: { ...this.path, name } };
+    return this.transport.send("always", options, (http, signal) =>
+      http.POST("/v1/collections/{collection}/clusterings/{name}/names", { params, body, signal }),
+    );
+  }
+
+  /** What became of a clustering's clusters in another one. Rejects with UnknownClustering, InvalidParameters. */
+  lineage(name: string, later: string, options: CallOptions = {}): Promise<Lineage> {
+    const params = { path: { ...this.path, name }, query: { later } };
+    return this.transport.send("always", options, (http, signal) =>
+      http.GET("/v1/collections/{collection}/clusterings/{name}/lineage", { params, signal }),
+    );
+  }
+
+  /**
+   * A clustering, or some of its clusters, as a table or as a zip of pictures; it must come within `timeout`.
+   * Rejects with UnknownCluster, UnknownClustering.
+   */
+  export(name: string, query: ExportOptions = {}, options: CallOptions = {}): Promise<Blob> {
+    const params = { path: { ...this.path, name }, query };
+    return this.transport.send("always", options, (http, signal) =>
+      http.GET("/v1/collections/{collection}/clusterings/{name}/export", {
+        params, headers: { Accept: "*/*" }, parseAs: "blob", signal,
+      }),
+    );
+  }
+
   /** Delete a clustering and its labels. Rejects with UnknownClustering. */
   async deleteClustering(name: string, options: CallOptions = {}): Promise<void> {
     const params = { path: { ...this.path, name } };
@@ -136,7 +185,7 @@ export class Runs {
    * UnknownCollection, InvalidParameters.
    */
   project(body: ProjectionRequest = {}, options: CallOptions = {}): Promise<Job> {
-    return this.#start(options, (http, signal) =>
+    return this.start(options, (http, signal) =>
       http.POST("/v1/collections/{collection}/projections", {
         params: { path: this.path }, body, signal,
       }),
@@ -151,21 +200,43 @@ export class Runs {
     return projections;
   }
 
-  /** One projection with its points. Rejects with UnknownProjection. */
-  projection(name: string, options: CallOptions = {}): Promise<ProjectionPoints> {
-    const params = { path: { ...this.path, name } };
+  /**
+   * One projection with its points; images indexed since it was made are on it too. `columns`: fields to tell
+   * of each, separated by commas. Rejects with UnknownProjection, InvalidField.
+   */
+  projection(
+    name: string,
+    query: { columns?: string } = {},
+    options: CallOptions = {},
+  ): Promise<ProjectionPoints> {
+    const params = { path: { ...this.path, name }, query };
     return this.transport.send("always", options, (http, signal) =>
       http.GET("/v1/collections/{collection}/projections/{name}", { params, signal }),
     );
   }
 
-  /** The map as PNG, coloured by `clusters.<name>` or `metadata.<field>`. Rejects with UnknownProjection. */
-  projectionImage(
+  /** The same as an Arrow IPC stream. Rejects as `projection`. */
+  projectionArrow(
     name: string,
-    query: { color?: string } = {},
+    query: { columns?: string } = {},
     options: CallOptions = {},
   ): Promise<Blob> {
-    const init = { params: { path: { ...this.path, name }, query }, ...PNG };
+    const init = { params: { path: { ...this.path, name }, query }, ...ARROW };
+    return this.transport.send("always", options, (http, signal) =>
+      http.GET("/v1/collections/{collection}/projections/{name}", { ...init, signal }),
+    );
+  }
+
+  /**
+   * The map as PNG or SVG, coloured by `clusters.<name>`, `metadata.<field>` or its `distortion`, or as a PNG
+   * made of `thumbnails`. Rejects with UnknownProjection, InvalidField.
+   */
+  projectionImage(
+    name: string,
+    { format = "png", ...query }: { color?: string; thumbnails?: boolean; format?: "png" | "svg" } = {},
+    options: CallOptions = {},
+  ): Promise<Blob> {
+    const init = { params: { path: { ...this.path, name }, query }, ...(format === "svg" ? SVG : PNG) };
     return this.transport.send("always", options, (http, signal) =>
       http.GET("/v1/collections/{collection}/projections/{name}", { ...init, signal }),
     );
@@ -198,7 +269,7 @@ export class Runs {
 
   /** Start measuring how alike unrelated images are; from then on each hit says what its score means. */
   calibrate(body: { seed?: number } = {}, options: CallOptions = {}): Promise<Job> {
-    return this.#start(options, (http, signal) =>
+    return this.start(options, (http, signal) =>
       http.POST("/v1/collections/{collection}/calibration", {
         params: { path: this.path }, body, signal,
       }),
@@ -217,7 +288,7 @@ export class Runs {
    * Rejects with TrainingExists, InvalidParameters.
    */
   train(body: TrainingRequest, options: CallOptions = {}): Promise<Job> {
-    return this.#start(options, (http, signal) =>
+    return this.start(options, (http, signal) =>
       http.POST("/v1/collections/{collection}/trainings", {
         params: { path: this.path }, body, signal,
       }),
@@ -261,7 +332,7 @@ export class Runs {
    * Rejects with UnknownModel, MigrationExists, InvalidField if it is of that encoder already.
    */
   migrate(body: MigrationRequest, options: CallOptions = {}): Promise<Job> {
-    return this.#start(options, (http, signal) =>
+    return this.start(options, (http, signal) =>
       http.POST("/v1/collections/{collection}/migration", {
         params: { path: this.path }, body, signal,
       }),

@@ -448,7 +448,11 @@ export interface paths {
         delete: operations["delete_v1_collections__collection__clusterings__name__delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Name and describe a clustering's clusters
+         * @description Names and descriptions of clusters and of the whole; a run that replaces this one begins without.
+         */
+        patch: operations["describe_v1_collections__collection__clusterings__name__patch"];
         trace?: never;
     };
     "/v1/collections/{collection}/clusterings/{name}/agreement": {
@@ -495,6 +499,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/collections/{collection}/clusterings/{name}/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Name clusters in words
+         * @description Name each cluster by the word whose text embedding suits it best compared with the other clusters.
+         *
+         *     For collections whose encoder embeds text too; others are answered with the encoders that do.
+         */
+        post: operations["names_v1_collections__collection__clusterings__name__names_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/clusterings/{name}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of a clustering's clusters in another
+         * @description Which cluster was kept, moved, merged or split, the table of overlaps, and the best matching.
+         *
+         *     Of the images that both runs saw. `flows` are the bands of a flow diagram.
+         */
+        get: operations["compare_v1_collections__collection__clusterings__name__lineage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/collections/{collection}/clusterings/{name}/assign": {
         parameters: {
             query?: never;
@@ -509,6 +557,28 @@ export interface paths {
          * @description The cluster of each image with a confidence, independent of the others; nothing is stored.
          */
         post: operations["assign_images_v1_collections__collection__clusterings__name__assign_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/clusterings/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export clusters
+         * @description Every image with its cluster, confidence, source and metadata; of some clusters, or of all.
+         *
+         *     An answer that breaks off is not to be used: the clustering was made anew meanwhile.
+         */
+        get: operations["export_v1_collections__collection__clusterings__name__export_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -548,7 +618,7 @@ export interface paths {
         };
         /**
          * One projection
-         * @description Its points as JSON, or drawn as PNG.
+         * @description Its points as JSON or as an Arrow stream, or drawn; images indexed since are on it too.
          */
         get: operations["get_v1_collections__collection__projections__name__get"];
         put?: never;
@@ -577,6 +647,243 @@ export interface paths {
          * @description Where images would lie on the existing projection, each independent of the others.
          */
         post: operations["transform_v1_collections__collection__projections__name__transform_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare two sets of images
+         * @description Start a job that measures how different two sets are, and finds where and by what they differ.
+         */
+        post: operations["create_v1_collections__collection__compare_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/comparisons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All comparisons
+         * @description Every comparison of the collection, by name.
+         */
+        get: operations["list_comparisons_v1_collections__collection__comparisons_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/comparisons/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One comparison
+         * @description The figures with their confidence intervals, and the clusters that hold the difference.
+         */
+        get: operations["get_v1_collections__collection__comparisons__name__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Drop a comparison
+         * @description Remove the comparison; the images stay.
+         */
+        delete: operations["delete_v1_collections__collection__comparisons__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/comparisons/{name}/counterparts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The nearest image of the other set, for each
+         * @description A page of the images of one set, each with its nearest counterpart.
+         */
+        get: operations["counterparts_v1_collections__collection__comparisons__name__counterparts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/comparisons/{name}/maps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What in the images makes the difference
+         * @description The most typical images of each set with heat maps of what speaks for their own set.
+         *
+         *     The maps are along the direction between the means, made from thumbnails unless an image was explained
+         *     before; `POST /v1/explain` with the target `comparison` explains any other image by it.
+         */
+        get: operations["maps_v1_collections__collection__comparisons__name__maps_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All searches for duplicates
+         * @description Every search for duplicates of the collection, by name.
+         */
+        get: operations["list_duplicates_v1_collections__collection__duplicates_get"];
+        put?: never;
+        /**
+         * Look for duplicates
+         * @description Start a job that groups images of one picture; a run of the same name and criteria is gone on from.
+         */
+        post: operations["create_v1_collections__collection__duplicates_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/duplicates/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One search for duplicates
+         * @description What was compared by which criteria, and how many duplicates of each kind there are.
+         */
+        get: operations["get_v1_collections__collection__duplicates__name__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a search for duplicates
+         * @description Forget the groups and what was compared; the images stay.
+         */
+        delete: operations["delete_v1_collections__collection__duplicates__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/duplicates/{name}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups of duplicates
+         * @description A page of groups, the largest first, each with the image to keep and what the others are of it.
+         */
+        get: operations["groups_v1_collections__collection__duplicates__name__groups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/duplicates/{name}/leakage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pictures shared between splits or patients
+         * @description Which values of a field share pictures, how many, and a page of the pairs.
+         */
+        get: operations["leakage_v1_collections__collection__duplicates__name__leakage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/duplicates/{name}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What deleting duplicates would do
+         * @description How many images would go and stay, with a page of the ids. Nothing is deleted.
+         */
+        get: operations["plan_v1_collections__collection__duplicates__name__plan_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/duplicates/{name}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete duplicates as planned
+         * @description Delete what the plan of this token says, sparing images that were replaced since.
+         *
+         *     Repeating it deletes what is left.
+         */
+        post: operations["apply_v1_collections__collection__duplicates__name__apply_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -842,6 +1149,35 @@ export interface components {
             independence: components["schemas"]["IndependenceOut"] | null;
         };
         /**
+         * Applied
+         * @description What was deleted.
+         */
+        Applied: {
+            /** Deleted */
+            deleted: number;
+            /**
+             * Spared
+             * @description Images that were replaced, or whose representative is gone or replaced, since.
+             */
+            spared: number;
+        };
+        /**
+         * ApplyRequest
+         * @description A plan to carry out.
+         */
+        ApplyRequest: {
+            /** Token */
+            token: string;
+            /**
+             * Kinds
+             * @default [
+             *       "exact",
+             *       "near"
+             *     ]
+             */
+            kinds?: ("exact" | "near" | "variant")[];
+        };
+        /**
          * AssignResponse
          * @description The clusters of new images.
          */
@@ -1045,6 +1381,8 @@ export interface components {
             clustering: string;
             /** Label */
             label: number;
+            /** Name */
+            name?: string | null;
             /** Size */
             size: number;
             /**
@@ -1080,6 +1418,10 @@ export interface components {
         ClusterOut: {
             /** Label */
             label: number;
+            /** Name */
+            name?: string | null;
+            /** Description */
+            description?: string | null;
             /** Size */
             size: number;
             /**
@@ -1116,12 +1458,59 @@ export interface components {
             outliers?: string[];
         };
         /**
+         * ClusterPatch
+         * @description What to say of a cluster; null takes it away, what is left out stays.
+         */
+        ClusterPatch: {
+            /** Name */
+            name?: string | null;
+            /** Description */
+            description?: string | null;
+        };
+        /**
+         * ClusterShareOut
+         * @description How much of each set a cluster holds.
+         */
+        ClusterShareOut: {
+            /**
+             * Label
+             * @description -1 is noise.
+             */
+            label: number;
+            /** First */
+            first: number;
+            /** Second */
+            second: number;
+            /** @description Share of the second set less that of the first. */
+            difference: components["schemas"]["Estimate"];
+            /**
+             * P
+             * @description Of equal shares; adjusted for looking at all clusters.
+             */
+            p: number;
+            /**
+             * Examples
+             * @description Ids of images of the cluster.
+             */
+            examples: {
+                [key: string]: string[];
+            };
+        };
+        /**
          * ClusteringOut
          * @description A clustering of a collection.
          */
         ClusteringOut: {
             /** Name */
             name: string;
+            /**
+             * Run
+             * @description Another whenever the clustering is made anew.
+             * @default
+             */
+            run?: string;
+            /** Description */
+            description?: string | null;
             /** Algorithm */
             algorithm: string;
             /** Parameters */
@@ -1153,10 +1542,33 @@ export interface components {
             diagnostics: {
                 [key: string]: number | null;
             };
+            /** @description Null if images that are indexed later are not labelled. */
+            drift?: components["schemas"]["Drift"] | null;
             /** Created At */
             created_at: string;
             /** Seconds */
             seconds: number;
+        };
+        /**
+         * ClusteringPatch
+         * @description What to say of a clustering; null takes it away, what is left out stays.
+         */
+        ClusteringPatch: {
+            /** Description */
+            description?: string | null;
+            /**
+             * Clusters
+             * @description By label.
+             * @example {
+             *       "0": {
+             *         "description": "Mostly asleep.",
+             *         "name": "cats"
+             *       }
+             *     }
+             */
+            clusters?: {
+                [key: string]: components["schemas"]["ClusterPatch"];
+            };
         };
         /**
          * ClusteringRequest
@@ -1219,6 +1631,12 @@ export interface components {
              * @default 0
              */
             seed?: number;
+            /**
+             * Follow
+             * @description Label images that are indexed later, too, if they match the filter.
+             * @default true
+             */
+            follow?: boolean;
         };
         /**
          * Clusterings
@@ -1302,6 +1720,185 @@ export interface components {
             collections: components["schemas"]["CollectionOut"][];
         };
         /**
+         * ComparedImage
+         * @description An image of a set, and what in it makes it of its own set rather than the other.
+         */
+        ComparedImage: {
+            /** Id */
+            id: string;
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "first" | "second";
+            /**
+             * Along
+             * @description Coordinate on the direction from the first set's mean to the second's.
+             */
+            along: number;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            map?: components["schemas"]["Map"] | null;
+            /** @description Why there is no map. */
+            error?: components["schemas"]["ItemError"] | null;
+        };
+        /**
+         * ComparedImages
+         * @description Typical images of both sets with maps.
+         */
+        ComparedImages: {
+            /** Images */
+            images: components["schemas"]["ComparedImage"][];
+        };
+        /**
+         * ComparisonFigures
+         * @description How different the sets are; see docs/comparisons.md.
+         */
+        ComparisonFigures: {
+            frechet: components["schemas"]["FrechetOut"];
+            /** @description Squared, unbiased; around 0 for sets that are alike. */
+            mmd: components["schemas"]["Estimate"];
+            /**
+             * Mmd P
+             * @description By 1,000 permutations.
+             */
+            mmd_p: number;
+            /** Mmd Bandwidth */
+            mmd_bandwidth: number;
+            /** @description Kernel inception distance. */
+            kid: components["schemas"]["Estimate"];
+            /** @description Share of the second set that is where the first is. */
+            precision: components["schemas"]["Estimate"];
+            /** @description Share of the first set that is where the second is. */
+            recall: components["schemas"]["Estimate"];
+            density: components["schemas"]["Estimate"];
+            /** @description Share of the first set with one of the second near. */
+            coverage: components["schemas"]["Estimate"];
+            separability: components["schemas"]["SeparabilityOut"];
+            /**
+             * Sampled
+             * @description Images of each set behind the figures that compare all with all; half of it, at most 2,000, behind `mmd` and `kid`.
+             */
+            sampled: number[];
+        };
+        /**
+         * ComparisonOut
+         * @description A comparison of two sets of images.
+         */
+        ComparisonOut: {
+            /** Name */
+            name: string;
+            first: components["schemas"]["SubsetOut"];
+            second: components["schemas"]["SubsetOut"];
+            /** Clustering */
+            clustering: string | null;
+            figures: components["schemas"]["ComparisonFigures"];
+            /**
+             * Clusters
+             * @description Those that differ most first.
+             */
+            clusters: components["schemas"]["ClusterShareOut"][];
+            /** @description Whether the clusters hold the sets alike; null for a single cluster. */
+            independence: components["schemas"]["IndependenceOut"] | null;
+            /** Space */
+            space: string;
+            /** Seed */
+            seed: number;
+            /** Created At */
+            created_at: string;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
+         * ComparisonRequest
+         * @description Which images to compare with which, and how.
+         */
+        ComparisonRequest: {
+            /**
+             * Name
+             * @description An older comparison of the name is replaced.
+             * @default comparison
+             */
+            name?: string;
+            /**
+             * @description The reference, such as the real images.
+             * @example {
+             *       "filter": {
+             *         "must": [
+             *           {
+             *             "key": "metadata.kind",
+             *             "match": {
+             *               "value": "real"
+             *             }
+             *           }
+             *         ]
+             *       },
+             *       "title": "real"
+             *     }
+             */
+            first?: components["schemas"]["Subset"];
+            /** @description What is compared with it, such as the synthetic ones. */
+            second?: components["schemas"]["Subset"];
+            /**
+             * Clustering
+             * @description The clusters to look for the difference in; by default found in both sets together.
+             */
+            clustering?: string | null;
+            /**
+             * Clusters
+             * @description How many to find, where none are named.
+             * @default 10
+             */
+            clusters?: number;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed?: number;
+        };
+        /**
+         * Comparisons
+         * @description All comparisons of a collection.
+         */
+        Comparisons: {
+            /** Comparisons */
+            comparisons: components["schemas"]["ComparisonOut"][];
+        };
+        /**
+         * Counterpart
+         * @description An image and the nearest one of the other set.
+         */
+        Counterpart: {
+            /** Id */
+            id: string;
+            /** Counterpart */
+            counterpart: string;
+            /** Cosine */
+            cosine: number;
+            /** Cluster */
+            cluster: number;
+        };
+        /**
+         * Counterparts
+         * @description A page of counterparts.
+         */
+        Counterparts: {
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "first" | "second";
+            /**
+             * Total
+             * @description Images of the set when it was compared.
+             */
+            total: number;
+            /** Counterparts */
+            counterparts: components["schemas"]["Counterpart"][];
+        };
+        /**
          * CutOverRequest
          * @description What may be lost by it.
          */
@@ -1332,6 +1929,219 @@ export interface components {
         DeleteResponse: {
             /** Deleted */
             deleted: number;
+        };
+        /**
+         * Drift
+         * @description How well the images that were labelled since the clustering was made fit into it.
+         */
+        Drift: {
+            /**
+             * Images
+             * @description Images labelled since, on indexing.
+             */
+            images: number;
+            /**
+             * Low
+             * @description Those of them labelled with low confidence, noise included.
+             */
+            low: number;
+            /**
+             * Share
+             * @description `low` of `images`; null without any.
+             */
+            share: number | null;
+            /**
+             * Threshold
+             * @description A confidence up to this is low.
+             */
+            threshold: number;
+            /**
+             * Expected
+             * @description The share to expect of images like those clustered.
+             */
+            expected: number;
+            /**
+             * Recluster
+             * @description Whether the share is surely (95 %) more than twice what is to be expected, by at least 30 images: then cluster anew.
+             */
+            recluster: boolean;
+        };
+        /**
+         * Duplicate
+         * @description An image of a group; `kind`, `cosine` and `bits` say how it is one of the representative's.
+         */
+        Duplicate: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "exact" | "near" | "variant";
+            /** Cosine */
+            cosine: number;
+            /**
+             * Bits
+             * @description Null where one of the two has no perceptual hash.
+             */
+            bits: number | null;
+            /** Source */
+            source: string | null;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Format */
+            format: string;
+        };
+        /**
+         * DuplicateGroup
+         * @description Images of one picture.
+         */
+        DuplicateGroup: {
+            /** Number */
+            number: number;
+            /**
+             * Representative
+             * @description Id of the image to keep: the largest, and least lossy.
+             */
+            representative: string;
+            /** Source */
+            source: string | null;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Format */
+            format: string;
+            /**
+             * Size
+             * @description Images in the group, the representative among them.
+             */
+            size: number;
+            /**
+             * Duplicates
+             * @description The others that are still there, at most 1,000.
+             */
+            duplicates: components["schemas"]["Duplicate"][];
+        };
+        /**
+         * DuplicateGroups
+         * @description A page of groups, the largest first.
+         */
+        DuplicateGroups: {
+            /** Total */
+            total: number;
+            /** Groups */
+            groups: components["schemas"]["DuplicateGroup"][];
+        };
+        /**
+         * DuplicatesOut
+         * @description What a search for duplicates found.
+         */
+        DuplicatesOut: {
+            /** Name */
+            name: string;
+            /** Near */
+            near: number;
+            /** Bits */
+            bits: number;
+            /** Variant */
+            variant: number;
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            } | null;
+            /** Space */
+            space: string;
+            /** Points */
+            points: number;
+            /**
+             * Contents
+             * @description Images of different bytes.
+             */
+            contents: number;
+            /**
+             * Compared
+             * @description Of these, compared in this run; the others were before.
+             */
+            compared: number;
+            /**
+             * Without Hash
+             * @description Contents without a perceptual hash, and no readable thumbnail to make it from: they can be exact copies and variants alone.
+             */
+            without_hash: number;
+            /**
+             * Hashed From Thumbnails
+             * @description Contents indexed before hashes were kept: theirs were made in this run.
+             */
+            hashed_from_thumbnails: number;
+            /** Groups */
+            groups: number;
+            /**
+             * Exact
+             * @description Images of the same bytes as their group's representative.
+             */
+            exact: number;
+            /** Near Duplicates */
+            near_duplicates: number;
+            /** Variants */
+            variants: number;
+            /**
+             * Cut
+             * @description Chains of duplicates whose ends are none, and that are several groups therefore.
+             */
+            cut: number;
+            /** Created At */
+            created_at: string;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
+         * DuplicatesRequest
+         * @description What counts as a duplicate.
+         */
+        DuplicatesRequest: {
+            /**
+             * Name
+             * @description An older run of the name is gone on from: only what is new is compared.
+             * @default duplicates
+             */
+            name?: string;
+            /**
+             * Near
+             * @description Cosine from which images are near duplicates, if their perceptual hashes agree too; 0.9 if absent, or more where the collection's calibration says so.
+             */
+            near?: number | null;
+            /**
+             * Bits
+             * @description Bits of the 64 of a perceptual hash that may differ.
+             * @default 10
+             */
+            bits?: number;
+            /**
+             * Variant
+             * @description Cosine from which images are variants whatever their hashes, such as mirrored ones; 0.95 if absent, or more where the calibration says so.
+             */
+            variant?: number | null;
+            /** Filter */
+            filter?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Anew
+             * @description Compare all again, whatever was compared before.
+             * @default false
+             */
+            anew?: boolean;
+        };
+        /**
+         * DuplicatesRuns
+         * @description All searches for duplicates of a collection.
+         */
+        DuplicatesRuns: {
+            /** Duplicates */
+            duplicates: components["schemas"]["DuplicatesOut"][];
         };
         /**
          * EmbedItem
@@ -1420,6 +2230,18 @@ export interface components {
             usage: components["schemas"]["Usage"];
         };
         /**
+         * Estimate
+         * @description A figure, with bounds of 95 % confidence by bootstrap.
+         */
+        Estimate: {
+            /** Value */
+            value: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+        };
+        /**
          * Exemplar
          * @description A typical image of a cluster.
          */
@@ -1453,7 +2275,7 @@ export interface components {
              * Target
              * @enum {string}
              */
-            target: "self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours";
+            target: "self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours" | "comparison";
             /**
              * Method
              * @enum {string}
@@ -1536,6 +2358,69 @@ export interface components {
              * @enum {string}
              */
             verdict: "faithful" | "weak" | "no better than chance";
+        };
+        /**
+         * Fate
+         * @description What became of a cluster.
+         */
+        Fate: {
+            /** Label */
+            label: number;
+            /**
+             * Event
+             * @description `split`: several later clusters have a quarter of it or more each. Else, where one has more than half of it: `merged` if it has more than half of another as well, `kept` if they have 0.9 of their union in common, `moved` if less. `dissolved`: none of these. `absent`: none of its images are in the later run.
+             * @enum {string}
+             */
+            event: "kept" | "moved" | "merged" | "split" | "dissolved" | "absent";
+            /**
+             * Into
+             * @description The later clusters meant, the one with most of it first.
+             */
+            into: number[];
+        };
+        /**
+         * Flow
+         * @description Images that are in one cluster of the first run and in one of the second: a band of a flow diagram.
+         */
+        Flow: {
+            /** Label */
+            label: number;
+            /** Later */
+            later: number;
+            /** Images */
+            images: number;
+            /**
+             * Share
+             * @description Of the first cluster's images.
+             */
+            share: number;
+            /**
+             * Later Share
+             * @description Of the second's.
+             */
+            later_share: number;
+        };
+        /**
+         * FrechetOut
+         * @description The Fréchet distance of the two sets, of vectors of unit length.
+         */
+        FrechetOut: {
+            distance: components["schemas"]["Estimate"];
+            /**
+             * Mean Term
+             * @description The part that the means' distance has in it.
+             */
+            mean_term: number;
+            /**
+             * Covariance Term
+             * @description The part that the covariances' difference has.
+             */
+            covariance_term: number;
+            /**
+             * No Difference
+             * @description The distance of the same images dealt out at random to sets of the same sizes: what there is for want of images alone.
+             */
+            no_difference: number;
         };
         /**
          * HeadRequest
@@ -1710,6 +2595,14 @@ export interface components {
             clusters: {
                 [key: string]: number;
             };
+            /**
+             * Confidences
+             * @description How sure those clusterings are that were made before the image was indexed, 0 to 1; filter by `clusters.NAME@confidence`, 0 to 10,000.
+             * @default {}
+             */
+            confidences?: {
+                [key: string]: number;
+            };
         };
         /**
          * ImagePage
@@ -1820,7 +2713,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "calibration" | "clustering" | "migration" | "projection" | "training";
+            kind: "calibration" | "clustering" | "comparison" | "duplicates" | "migration" | "projection" | "training";
             /** Collection */
             collection: string;
             /**
@@ -1854,6 +2747,143 @@ export interface components {
             jobs: components["schemas"]["Job"][];
         };
         /**
+         * LeakageBetween
+         * @description Two values of the field that share pictures.
+         */
+        LeakageBetween: {
+            /** First */
+            first: string;
+            /** Second */
+            second: string;
+            /** Pairs */
+            pairs: number;
+            /**
+             * Images
+             * @description Images of the first value with a duplicate of the second, and the other way round.
+             */
+            images: number[];
+        };
+        /**
+         * LeakageOut
+         * @description Pictures that are shared between the values of a field, such as splits or patients.
+         */
+        LeakageOut: {
+            /** Field */
+            field: string;
+            /**
+             * Without
+             * @description Images with duplicates that have no value; they are left out.
+             */
+            without: number;
+            /**
+             * Between
+             * @description By the number of pairs; the first 1,000.
+             */
+            between: components["schemas"]["LeakageBetween"][];
+            /**
+             * Total
+             * @description Pairs of images of different values; copies of a file with the same value count once.
+             */
+            total: number;
+            /**
+             * Pairs
+             * @description A page of them, the most alike first.
+             */
+            pairs: components["schemas"]["LeakingPair"][];
+        };
+        /**
+         * LeakingPair
+         * @description Two images of one picture with different values.
+         */
+        LeakingPair: {
+            /** First */
+            first: string;
+            /** First Value */
+            first_value: string;
+            /** Second */
+            second: string;
+            /** Second Value */
+            second_value: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "exact" | "near" | "variant";
+            /** Cosine */
+            cosine: number;
+            /** Bits */
+            bits: number | null;
+        };
+        /**
+         * LineageOut
+         * @description What became of the clusters of one run in another, by the images that are in both.
+         */
+        LineageOut: {
+            run: components["schemas"]["LineageRun"];
+            later: components["schemas"]["LineageRun"];
+            /**
+             * Points
+             * @description Images in both runs.
+             */
+            points: number;
+            /**
+             * Only
+             * @description Images in the first run alone.
+             */
+            only: number;
+            /**
+             * Only Later
+             * @description Images in the second run alone.
+             */
+            only_later: number;
+            /**
+             * Overlap
+             * @description Images by cluster of the first and the second.
+             */
+            overlap: number[][];
+            /**
+             * Flows
+             * @description The same without zeros, the largest first.
+             */
+            flows: components["schemas"]["Flow"][];
+            /** Fates */
+            fates: components["schemas"]["Fate"][];
+            /**
+             * New
+             * @description Later clusters that no cluster came to.
+             */
+            new: number[];
+            /**
+             * Matching
+             * @description The best one-to-one matching, noise left out.
+             */
+            matching: components["schemas"]["Matched"][];
+            /**
+             * Figures
+             * @description `adjusted_rand` and `normalized_mutual_information` of the two.
+             */
+            figures: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * LineageRun
+         * @description One of two runs that are compared.
+         */
+        LineageRun: {
+            /** Name */
+            name: string;
+            /** Created At */
+            created_at: string;
+            /** Points */
+            points: number;
+            /**
+             * Clusters
+             * @description In the order of the table's rows or columns.
+             */
+            clusters: components["schemas"]["RunCluster"][];
+        };
+        /**
          * Map
          * @description A heat map: row-major grid over `region`, scaled to [0, 1].
          */
@@ -1884,6 +2914,21 @@ export interface components {
             made_from: "image" | "thumbnail";
             /** @description Null where it was not asked for, or the map is empty. */
             faithfulness?: components["schemas"]["Faithfulness"] | null;
+        };
+        /**
+         * Matched
+         * @description A cluster and the later one that is its like.
+         */
+        Matched: {
+            /** Label */
+            label: number;
+            /** Later */
+            later: number;
+            /**
+             * Jaccard
+             * @description Images in both, of those in either.
+             */
+            jaccard: number;
         };
         /**
          * MatchedValue
@@ -2067,6 +3112,87 @@ export interface components {
             models: components["schemas"]["Model"][];
         };
         /**
+         * NamedCluster
+         * @description A cluster and the words that suit it best.
+         */
+        NamedCluster: {
+            /** Label */
+            label: number;
+            /**
+             * Name
+             * @description The name it has now.
+             */
+            name: string;
+            /**
+             * Suggestions
+             * @description The best words, best first.
+             */
+            suggestions: components["schemas"]["Suggestion"][];
+        };
+        /**
+         * Naming
+         * @description How the clusters were named.
+         */
+        Naming: {
+            /** Model */
+            model: string;
+            /** Clusters */
+            clusters: components["schemas"]["NamedCluster"][];
+        };
+        /**
+         * NamingRequest
+         * @description By which words to name the clusters.
+         */
+        NamingRequest: {
+            /**
+             * Words
+             * @description Words, or short phrases, to choose from; by default some 200 common nouns.
+             */
+            words?: string[] | null;
+            /**
+             * Template
+             * @description The sentence each word is put into, at {}.
+             * @default a photo of {}
+             */
+            template?: string;
+            /**
+             * Keep
+             * @description Leave clusters that have a name already as they are.
+             * @default true
+             */
+            keep?: boolean;
+        };
+        /**
+         * PlanOut
+         * @description What deleting duplicates would do; nothing is deleted by asking for it.
+         */
+        PlanOut: {
+            /** Kinds */
+            kinds: ("exact" | "near" | "variant")[];
+            /** Delete */
+            delete: number;
+            /**
+             * Keep
+             * @description Images of the collection that would be left.
+             */
+            keep: number;
+            /**
+             * Gone
+             * @description Of those to delete, gone or replaced since, or what was to be kept for them is.
+             */
+            gone: number;
+            /**
+             * Token
+             * @description Names this plan; give it to carry out this plan and no other.
+             */
+            token: string;
+            /**
+             * Ids
+             * @description A page of the ids to delete.
+             */
+            ids: string[];
+        };
+        /**
          * Problem
          * @description An RFC 9457 problem document (`application/problem+json`).
          */
@@ -2130,6 +3256,12 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            /** Reduction */
+            reduction?: string | null;
+            /** Align To */
+            align_to?: string | null;
+            /** Label Field */
+            label_field?: string | null;
             /** Filter */
             filter: {
                 [key: string]: unknown;
@@ -2152,6 +3284,11 @@ export interface components {
         /**
          * ProjectionPoints
          * @description A projection with its points: `ids[i]` lies at `coordinates[i]`.
+         *
+         *     `distortion[i]`: which share of its neighbours it has not near it on the map, null for one placed later;
+         *     `later[i]`: whether it was placed on the map after that was made. `columns`: the fields asked for, a value
+         *     for each point, null where it has none. `unplaced`: new images that have no place, since the collection
+         *     was migrated. `explained_variance[i]`: of PCA, the share that the first i + 1 components hold.
          */
         ProjectionPoints: {
             /** Name */
@@ -2164,6 +3301,12 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            /** Reduction */
+            reduction?: string | null;
+            /** Align To */
+            align_to?: string | null;
+            /** Label Field */
+            label_field?: string | null;
             /** Filter */
             filter: {
                 [key: string]: unknown;
@@ -2186,6 +3329,18 @@ export interface components {
             ids: string[];
             /** Coordinates */
             coordinates: number[][];
+            /** Distortion */
+            distortion: (number | null)[];
+            /** Later */
+            later: boolean[];
+            /** Columns */
+            columns: {
+                [key: string]: unknown[];
+            };
+            /** Unplaced */
+            unplaced: number;
+            /** Explained Variance */
+            explained_variance: number[] | null;
         };
         /**
          * ProjectionRequest
@@ -2202,6 +3357,9 @@ export interface components {
              * @default umap
              * @example umap
              * @example pca
+             * @example tsne
+             * @example pacmap
+             * @example densmap
              */
             method?: string;
             /**
@@ -2219,6 +3377,23 @@ export interface components {
             parameters?: {
                 [key: string]: unknown;
             };
+            /**
+             * Reduction
+             * @description Fewer dimensions before the layout: `auto` (PCA to 50 where its neighbours are measured to be trustworthy), null, or one such as `pca:100`. PCA itself takes none.
+             * @default auto
+             */
+            reduction?: string | null;
+            /**
+             * Align To
+             * @description A projection of as many dimensions, also the one that this replaces: images stay where they are on it as far as they can, and `diagnostics.moved` says how far they moved.
+             */
+            align_to?: string | null;
+            /**
+             * Label Field
+             * @description Labels by which the map is measured, and by which `supervised_umap` draws it.
+             * @example metadata.label
+             */
+            label_field?: string | null;
             /** Filter */
             filter?: {
                 [key: string]: unknown;
@@ -2262,6 +3437,24 @@ export interface components {
             width: number;
             /** Height */
             height: number;
+        };
+        /**
+         * RunCluster
+         * @description A cluster as one of two runs has it.
+         */
+        RunCluster: {
+            /**
+             * Label
+             * @description -1 is noise.
+             */
+            label: number;
+            /** Name */
+            name: string | null;
+            /**
+             * Size
+             * @description Images in it that are in both runs.
+             */
+            size: number;
         };
         /**
          * SearchBatchItem
@@ -2308,6 +3501,19 @@ export interface components {
             hits: components["schemas"]["Hit"][];
         };
         /**
+         * SeparabilityOut
+         * @description How well a linear classifier tells the sets apart on images it was not fitted to.
+         */
+        SeparabilityOut: {
+            /** @description 0.5: not at all; 1: always. */
+            auc: components["schemas"]["Estimate"];
+            accuracy: components["schemas"]["Estimate"];
+            /** P */
+            p: number;
+            /** Held Out */
+            held_out: number;
+        };
+        /**
          * SpaceState
          * @description One of the two spaces of a collection that is migrated.
          */
@@ -2328,6 +3534,65 @@ export interface components {
              * @description How many of them its graph holds; the others are searched exactly.
              */
             indexed: number;
+        };
+        /**
+         * Subset
+         * @description A set of images: those of a collection that a filter matches.
+         */
+        Subset: {
+            /**
+             * Title
+             * @description What the report calls it.
+             * @default
+             * @example real
+             */
+            title?: string;
+            /**
+             * Collection
+             * @description Another collection of the same encoder; by default the one compared.
+             */
+            collection?: string | null;
+            /**
+             * Filter
+             * @description Absent: all images; of the second set, in the same collection, those that the first filter does not match.
+             */
+            filter?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * SubsetOut
+         * @description One of the two sets as it was compared.
+         */
+        SubsetOut: {
+            /** Title */
+            title: string;
+            /** Collection */
+            collection: string;
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            } | null;
+            /** Points */
+            points: number;
+            /**
+             * Typical
+             * @description Ids of the images that are least like the other set, along the direction between means.
+             */
+            typical: string[];
+        };
+        /**
+         * Suggestion
+         * @description A word for a cluster.
+         */
+        Suggestion: {
+            /** Word */
+            word: string;
+            /**
+             * Score
+             * @description By how much its cosine with the cluster's centre is above its mean with all.
+             */
+            score: number;
         };
         /**
          * Sweep
@@ -2927,7 +4192,7 @@ export interface operations {
                 method?: "gradcam" | "hirescam" | "gradcam++" | "layercam" | "eigencam" | "rollout";
                 /** @description Layer of the network by name; its last feature maps if absent. */
                 layer?: string | null;
-                /** @description Where `id`, `projection`, `clustering` and `neighbours` are looked up. */
+                /** @description Where `id`, `projection`, `clustering`, `comparison` and `neighbours` are looked up. */
                 collection?: string | null;
                 /** @description Target `similarity`: the indexed image to compare with. */
                 id?: string | null;
@@ -2947,8 +4212,12 @@ export interface operations {
                 against?: number | ("nearest" | "none") | null;
                 /** @description Target `neighbours`: how many top hits; 10 if absent. */
                 neighbours?: number | null;
+                /** @description Target `comparison`: a comparison of two sets of images. */
+                comparison?: string | null;
+                /** @description Target `comparison`: the set that the image is explained as one of; `second` if absent. */
+                side?: ("first" | "second") | null;
                 model?: string | null;
-                explain?: "none" | ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours");
+                explain?: "none" | ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours" | "comparison");
             };
             header?: never;
             path?: never;
@@ -3158,7 +4427,7 @@ export interface operations {
                 method?: "gradcam" | "hirescam" | "gradcam++" | "layercam" | "eigencam" | "rollout";
                 /** @description Layer of the network by name; its last feature maps if absent. */
                 layer?: string | null;
-                /** @description Where `id`, `projection`, `clustering` and `neighbours` are looked up. */
+                /** @description Where `id`, `projection`, `clustering`, `comparison` and `neighbours` are looked up. */
                 collection?: string | null;
                 /** @description Target `similarity`: the indexed image to compare with. */
                 id?: string | null;
@@ -3178,8 +4447,12 @@ export interface operations {
                 against?: number | ("nearest" | "none") | null;
                 /** @description Target `neighbours`: how many top hits; 10 if absent. */
                 neighbours?: number | null;
+                /** @description Target `comparison`: a comparison of two sets of images. */
+                comparison?: string | null;
+                /** @description Target `comparison`: the set that the image is explained as one of; `second` if absent. */
+                side?: ("first" | "second") | null;
                 model?: string | null;
-                target?: ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours") | null;
+                target?: ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours" | "comparison") | null;
                 faithfulness?: boolean;
             };
             header?: never;
@@ -4564,6 +5837,73 @@ export interface operations {
             };
         };
     };
+    describe_v1_collections__collection__clusterings__name__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusteringPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusteringOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     agreement_v1_collections__collection__clusterings__name__agreement_get: {
         parameters: {
             query: {
@@ -4712,6 +6052,149 @@ export interface operations {
             };
         };
     };
+    names_v1_collections__collection__clusterings__name__names_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NamingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Naming"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_v1_collections__collection__clusterings__name__lineage_get: {
+        parameters: {
+            query: {
+                /** @description The other clustering, made later or otherwise. */
+                later: string;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageOut"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     assign_images_v1_collections__collection__clusterings__name__assign_post: {
         parameters: {
             query?: never;
@@ -4803,6 +6286,69 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_v1_collections__collection__clusterings__name__export_get: {
+        parameters: {
+            query?: {
+                /** @description A table (`metadata` is a JSON text in `csv` and `parquet`), or `zip`: the pictures, a folder for each cluster, with the list `images.jsonl` of all images, those without a picture too. */
+                format?: "csv" | "jsonl" | "parquet" | "zip";
+                /** @description Clusters to export, -1 for noise; repeatable. All if absent. */
+                label?: number[];
+                /** @description Of a `zip`: `original` files, where the service may read them (LOOKALIKE_ORIGINALS) and they are unchanged; the kept `thumbnail`s; or `any`, thumbnails where there is no original. */
+                images?: "any" | "original" | "thumbnail";
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, as it is made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/zip": string;
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4934,8 +6480,12 @@ export interface operations {
     get_v1_collections__collection__projections__name__get: {
         parameters: {
             query?: {
-                /** @description Colour the points by a field: `clusters.NAME` or `metadata.FIELD`. */
+                /** @description Of a picture: colour the points by a field, `clusters.NAME` or `metadata.FIELD`, or by their `distortion`. */
                 color?: string | null;
+                /** @description Of a PNG: draw the images themselves instead of points. */
+                thumbnails?: boolean;
+                /** @description Of JSON and Arrow: fields beside the points, separated by commas. */
+                columns?: string | null;
             };
             header?: never;
             path: {
@@ -4946,13 +6496,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The points, or a plot of them with `Accept: image/png`. */
+            /** @description The points as JSON or Arrow, or a plot of them as PNG or SVG. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "image/png": string;
+                    "image/svg+xml": string;
+                    "application/vnd.apache.arrow.stream": string;
                     "application/json": components["schemas"]["ProjectionPoints"];
                 };
             };
@@ -5130,6 +6682,820 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_v1_collections__collection__compare_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComparisonRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_comparisons_v1_collections__collection__comparisons_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparisons"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_v1_collections__collection__comparisons__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As JSON, or with `Accept: text/html` a page with pictures in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_v1_collections__collection__comparisons__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    counterparts_v1_collections__collection__comparisons__name__counterparts_get: {
+        parameters: {
+            query?: {
+                /** @description The set whose images are listed. */
+                side?: "first" | "second";
+                /** @description `farthest`: those first that the other set has nothing like. */
+                order?: "farthest" | "nearest";
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Counterparts"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maps_v1_collections__collection__comparisons__name__maps_get: {
+        parameters: {
+            query?: {
+                /** @description Images of each set. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparedImages"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_duplicates_v1_collections__collection__duplicates_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicatesRuns"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_v1_collections__collection__duplicates_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DuplicatesRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_v1_collections__collection__duplicates__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicatesOut"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_v1_collections__collection__duplicates__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    groups_v1_collections__collection__duplicates__name__groups_get: {
+        parameters: {
+            query?: {
+                /** @description Those alone with a duplicate of this kind. */
+                kind?: ("exact" | "near" | "variant") | null;
+                /** @description Those alone whose images have several values of this metadata field. */
+                across?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicateGroups"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leakage_v1_collections__collection__duplicates__name__leakage_get: {
+        parameters: {
+            query: {
+                /** @description A field of the metadata. */
+                field: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeakageOut"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_v1_collections__collection__duplicates__name__plan_get: {
+        parameters: {
+            query?: {
+                kinds?: ("exact" | "near" | "variant")[];
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As JSON, or with `Accept: text/csv` all images of the collection, each with `keep` or `delete`, and of those to delete what is kept for them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_v1_collections__collection__duplicates__name__apply_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -162,6 +162,16 @@ export class UnknownCalibration extends NotFound {
   override readonly name: string = "UnknownCalibration";
 }
 
+/** 404 `unknown_comparison`: No comparison of this name in the collection. */
+export class UnknownComparison extends NotFound {
+  override readonly name: string = "UnknownComparison";
+}
+
+/** 404 `unknown_duplicates`: No search for duplicates of this name in the collection. */
+export class UnknownDuplicates extends NotFound {
+  override readonly name: string = "UnknownDuplicates";
+}
+
 /** 404 `unknown_job`: No job of this id. */
 export class UnknownJob extends NotFound {
   override readonly name: string = "UnknownJob";
@@ -276,6 +286,8 @@ export const errorClasses = {
   unknown_training: UnknownTraining,
   unknown_migration: UnknownMigration,
   unknown_calibration: UnknownCalibration,
+  unknown_comparison: UnknownComparison,
+  unknown_duplicates: UnknownDuplicates,
   unknown_job: UnknownJob,
   conflict: Conflict,
   collection_exists: CollectionExists,

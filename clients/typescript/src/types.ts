@@ -13,10 +13,19 @@ export type Assignments = Schemas["AssignResponse"];
 export type Calibration = Schemas["CalibrationOut"];
 export type ClusterCard = Schemas["ClusterCard"];
 export type Clustering = Schemas["ClusteringOut"];
+export type ClusteringPatch = Schemas["ClusteringPatch"];
 export type ClusteringRequest = Schemas["ClusteringRequest"];
 export type CollectionInfo = Schemas["CollectionOut"];
 export type CollectionRequest = Schemas["CollectionRequest"];
+export type ComparedImages = Schemas["ComparedImages"];
+export type Comparison = Schemas["ComparisonOut"];
+export type ComparisonRequest = Schemas["ComparisonRequest"];
+export type Counterparts = Schemas["Counterparts"];
 export type DeleteRequest = Schemas["DeleteRequest"];
+export type DeletionPlan = Schemas["PlanOut"];
+export type DuplicateGroups = Schemas["DuplicateGroups"];
+export type Duplicates = Schemas["DuplicatesOut"];
+export type DuplicatesRequest = Schemas["DuplicatesRequest"];
 export type Embeddings = Schemas["EmbedResponse"];
 export type Explanation = Schemas["ExplainResponse"];
 export type Facets = Schemas["Facets"];
@@ -28,10 +37,14 @@ export type IndexResult = Schemas["IndexResponse"];
 export type Info = Schemas["Info"];
 export type ItemError = Schemas["ItemError"];
 export type JobStatus = Schemas["Job"];
+export type Leakage = Schemas["LeakageOut"];
+export type Lineage = Schemas["LineageOut"];
 export type Map = Schemas["Map"];
 export type Migration = Schemas["Migration"];
 export type MigrationRequest = Schemas["MigrationRequest"];
 export type Model = Schemas["Model"];
+export type Naming = Schemas["Naming"];
+export type NamingRequest = Schemas["NamingRequest"];
 export type Placements = Schemas["TransformResponse"];
 export type Projection = Schemas["ProjectionOut"];
 export type ProjectionPoints = Schemas["ProjectionPoints"];
@@ -53,6 +66,9 @@ type Query<Path extends keyof paths, Method extends "get" | "post"> = paths[Path
 /** Which encoder, and which maps with what options. */
 export type EmbedOptions = Query<"/v1/embed", "post">;
 
+/** Which clusters to export, and as what. */
+export type ExportOptions = Query<"/v1/collections/{collection}/clusterings/{name}/export", "get">;
+
 /** The target with its options, and what to compare with: an image or an embedding. */
 export type ExplainOptions = Query<"/v1/explain", "post"> & {
   reference?: ImageInput;
@@ -64,6 +80,27 @@ export type AgreementOptions = Query<
   "/v1/collections/{collection}/clusterings/{name}/agreement",
   "get"
 >;
+
+/** Which set's images to list, in which order, and how many. */
+export type CounterpartsOptions = Query<
+  "/v1/collections/{collection}/comparisons/{name}/counterparts",
+  "get"
+>;
+
+/** Which groups, and how many. */
+export type DuplicateGroupsOptions = Query<
+  "/v1/collections/{collection}/duplicates/{name}/groups",
+  "get"
+>;
+
+/** The metadata field, and how many pairs. */
+export type LeakageOptions = Query<
+  "/v1/collections/{collection}/duplicates/{name}/leakage",
+  "get"
+>;
+
+/** What kinds to delete, and how many ids to list. */
+export type PlanOptions = Query<"/v1/collections/{collection}/duplicates/{name}/plan", "get">;
 
 /** Jobs of one collection, and how many. */
 export type JobsOptions = Query<"/v1/jobs", "get">;

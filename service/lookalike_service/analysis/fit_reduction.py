@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lookalike_service.analysis.pca import fit_pca
 from lookalike_service.analysis.points import Points, all_equal
 from lookalike_service.analysis.progress import Progress
+from lookalike_service.analysis.projection.layout import Drawing
 from lookalike_service.analysis.reduction import (
     AmongAnchors,
     Linear,
@@ -68,12 +69,12 @@ def _random(points: Points, count: int, seed: int) -> Linear:
 def _umap(
     points: Points, count: int, seed: int, progress: Progress
 ) -> tuple[Points, Reduction, dict[str, float | None]]:
-    # Imported when first run: umap-learn takes seconds, which other reductions need not wait for.
+    # Imported when first run: numba takes seconds, which other reductions need not wait for.
     from lookalike_service.analysis.projection import umap  # noqa: PLC0415
 
     # Packed as tightly as can be, which is what clustering wants and a map to look at does not.
     parameters = {"n_neighbors": 15, "min_dist": 0.0}
-    places = umap.fit(points, count, parameters, seed, progress).coordinates
+    places = umap.fit(Drawing(points, count, parameters, seed, progress)).coordinates
     rows = np.arange(len(points))
     if len(rows) > _MOST_ANCHORS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_ANCHORS, replace=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +18,7 @@ from lookalike_service.errors import InvalidParameters
 NOISE = "noise"
 OTHER = "other"
 _MOST_ENTRIES = 20
+_MOST_SHAPES = 5_000
 _GREY, _LIGHT_GREY = "#9aa0a6", "#c9cdd2"
 _INK = "#30343a"
 _STYLE: Mapping[str, Any] = {"alpha": 0.85, "linewidths": 0.3, "edgecolors": "white"}
@@ -30,12 +31,14 @@ def plot_projection(
     labels: Sequence[str | int] | NDArray[np.int64] | None = None,
     values: Sequence[float] | NDArray[np.floating] | None = None,
     legend: str = "",
+    format: Literal["png", "svg"] = "png",
 ) -> bytes:
-    """Draw points (n, 2) or (n, 3) and answer with a PNG.
+    """Draw points (n, 2) or (n, 3) and answer with a PNG, or an SVG.
 
     Coloured by `labels` (names, or clusters as int; "noise" and -1 in grey; the 20 most frequent get
     an entry in the legend, the rest is "other"), or by `values` with a colour bar (NaN in grey),
-    or not at all. `legend` says what is coloured by. Raises InvalidParameters for other shapes.
+    or not at all. `legend` says what is coloured by. In an SVG the points beyond some thousands are a
+    picture. Raises InvalidParameters for other shapes.
     """
     _check(coordinates, labels, values)
     figure = Figure(figsize=(9, 7), dpi=140, layout="constrained", facecolor="white")
@@ -49,7 +52,7 @@ def plot_projection(
         _by_value(figure, axes, coordinates, numbers, size=size, legend=legend)
     else:
         axes.scatter(*coordinates.T, s=size, color="#3b6fb6", **_STYLE)
-    return _png(figure)
+    return _written(figure, axes, format)
 
 
 def _check(
@@ -156,8 +159,15 @@ def _shown(text: str, most: int) -> str:
     return (" " if cut.startswith("_") else "") + cut.replace("$", r"\$")
 
 
-def _png(figure: Figure) -> bytes:
+def _written(figure: Figure, axes: Any, format: Literal["png", "svg"]) -> bytes:
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    if format == "png":
+        figure.savefig(buffer, format="png")
+        return buffer.getvalue()
+    for points in axes.collections:
+        points.set_rasterized(len(points.get_offsets()) > _MOST_SHAPES)
+    # The same map gives the same file: no date in it, and the same names of its parts.
+    with mpl.rc_context({"svg.hashsalt": "lookalike"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

@@ -13,10 +13,14 @@ from lookalike_service import __version__
 from lookalike_service.api import (
     assignments,
     calibration,
+    cluster_versions,
     clusterings,
     collections,
+    comparisons,
+    duplicates,
     embed,
     explain,
+    exports,
     facets,
     health,
     images,
@@ -64,7 +68,9 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     problems.install(app)
     for resource in (
         health, embed, openai, explain, collections, images, search,
-        search_batch, facets, calibration, clusterings, assignments, projections, trainings, migrations, jobs
+        search_batch, facets, calibration, clusterings, cluster_versions, assignments, exports,
+        projections, comparisons, duplicates,
+        trainings, migrations, jobs
     ):  # fmt: skip
         app.include_router(resource.router)
     openapi.install(app)

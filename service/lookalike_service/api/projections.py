@@ -7,6 +7,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +36,9 @@ from lookalike_service.schemas.projections import (
     TransformItem,
     TransformResponse,
 )
+from lookalike_service.workflows import fitted_maps, map_drawing, map_points, map_table
 from lookalike_service.workflows import projection as workflow
+from lookalike_service.workflows.map_columns import FIELD
 
 router = APIRouter(prefix="/v1/collections/{collection}/projections", tags=["projections"])
 
@@ -46,6 +49,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/projections", tags=["pro
     response_model=Job,
     responses=documented(
         UnknownCollection,
+        UnknownProjection,
         InvalidParameters,
         InvalidField,
         InvalidFilter,
@@ -72,15 +76,31 @@ async def list_projections(collection: str, context: Current) -> Projections:
     return Projections(projections=found)
 
 
-class PictureQuery(BaseModel):
-    """How the picture is drawn."""
+PNG, SVG = "image/png", "image/svg+xml"
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+
+
+class MapQuery(BaseModel):
+    """How the map is drawn, and what is told of its points."""
 
     model_config = ConfigDict(extra="forbid")
 
     color: str | None = Field(
         None,
-        description="Colour the points by a field: `clusters.NAME` or `metadata.FIELD`.",
-        pattern=r"^(clusters|metadata)\..+$",
+        description=(
+            "Of a picture: colour the points by a field, `clusters.NAME` or `metadata.FIELD`, or by their "
+            "`distortion`."
+        ),
+        pattern=rf"^distortion$|{FIELD}",
+    )
+    thumbnails: bool = Field(
+        default=False, description="Of a PNG: draw the images themselves instead of points."
+    )
+    columns: str | None = Field(
+        None,
+        description="Of JSON and Arrow: fields beside the points, separated by commas.",
+        examples=["clusters.kmeans,metadata.label"],
+        pattern=r"^((clusters|metadata)\.[^,]+)(,(clusters|metadata)\.[^,]+)*$",
     )
 
 
@@ -91,13 +111,14 @@ class PictureQuery(BaseModel):
         UnknownCollection,
         UnknownProjection,
         InvalidField,
+        InvalidParameters,
         NotAcceptable,
         StoreUnavailable,
         ok={
             200: {
                 "model": ProjectionPoints,
-                "description": "The points, or a plot of them with `Accept: image/png`.",
-                "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+                "description": "The points as JSON or Arrow, or a plot of them as PNG or SVG.",
+                "content": {PNG: _FILE, SVG: _FILE, map_table.MEDIA_TYPE: _FILE},
             }
         },
     ),
@@ -107,17 +128,39 @@ async def get(
     collection: str,
     name: str,
     request: Request,
-    query: Annotated[PictureQuery, Query()],
+    query: Annotated[MapQuery, Query()],
     context: Current,
 ) -> Response:
-    """Its points as JSON, or drawn as PNG."""
-    kind = choose(request, ["application/json", "image/png"])
-    if kind == "image/png":
-        png = await asyncio.to_thread(workflow.draw, context.store, collection, name, query.color)
-        return Response(png, media_type="image/png")
-    if query.color is not None:
+    """Its points as JSON or as an Arrow stream, or drawn; images indexed since are on it too."""
+    kind = choose(request, ["application/json", PNG, SVG, map_table.MEDIA_TYPE])
+    _check_options(kind, query)
+    store, columns = context.store, query.columns.split(",") if query.columns else []
+    if kind == map_table.MEDIA_TYPE:
+        parts = await asyncio.to_thread(map_table.stream, store, collection, name, columns)
+        return StreamingResponse(parts, media_type=kind)
+    if kind == PNG and query.thumbnails:
+        png = await asyncio.to_thread(map_drawing.draw_pictures, store, collection, name)
+        return Response(png, media_type=PNG)
+    if kind in (PNG, SVG):
+        drawn = await asyncio.to_thread(
+            map_drawing.draw, store, collection, name, query.color, "svg" if kind == SVG else "png"
+        )
+        return Response(drawn, media_type=kind)
+    return json_response(
+        await asyncio.to_thread(map_points.describe, store, collection, name, columns)
+    )
+
+
+def _check_options(kind: str, query: MapQuery) -> None:
+    """Raise InvalidField for an option that this media type does not have."""
+    if query.color is not None and (kind not in (PNG, SVG) or query.thumbnails):
         raise InvalidField("'color' is for the picture: ask for it with Accept: image/png.")
-    return json_response(await asyncio.to_thread(workflow.points, context.store, collection, name))
+    if query.thumbnails and kind != PNG:
+        raise InvalidField(
+            "'thumbnails' are drawn as PNG alone: ask for it with Accept: image/png."
+        )
+    if query.columns is not None and kind in (PNG, SVG):
+        raise InvalidField("'columns' are for JSON and Arrow; a picture is coloured by 'color'.")
 
 
 @router.delete(
@@ -153,7 +196,7 @@ async def transform(
     await asyncio.to_thread(workflow.get, context.store, collection, name)
 
     def answer(vectors: NDArray[np.float32]) -> list[list[float]]:
-        placed: list[list[float]] = workflow.place(
+        placed: list[list[float]] = fitted_maps.place(
             context.store, collection, name, vectors
         ).tolist()
         return placed

@@ -1,4 +1,4 @@
-"""Projections: gather vectors, project them in the computing process, keep the map, place new images."""
+"""Projections: gather vectors, project them in the computing process, keep the map."""
 
 from __future__ import annotations
 
@@ -10,40 +10,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.analysis.parameters import check_seed
-from lookalike_service.analysis.plot import plot_projection
-from lookalike_service.analysis.projection.layout import interpolate
+from lookalike_service.analysis.projection.before import AUTO, check_before
 from lookalike_service.analysis.projection.methods import (
     check_shape,
     find_method,
     resolve_parameters,
 )
-from lookalike_service.analysis.reduction import Linear
+from lookalike_service.analysis.reduction import check_reduction, parse_reduction
 from lookalike_service.errors import InvalidField, InvalidParameters, UnknownProjection
 from lookalike_service.jobs.runner import Task
-from lookalike_service.schemas.projections import ProjectionOut, ProjectionPoints, ProjectionRequest
+from lookalike_service.schemas.projections import ProjectionOut, ProjectionRequest
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import runs
+from lookalike_service.workflows.map_columns import value_of
 
 KIND = "projection"
-_NEIGHBOURS, _CANDIDATES = 15, 100
-"""Nearest images by which a new one is placed, where a method has no linear model; they are looked for
-among so many, since some may have been indexed after the map was made."""
+LATER = "projection-later"
+"""Kind of the arrays of images placed on a map after it was made; see `map_points`."""
+_COMPUTED_FROM = ("method", "parameters", "dimensions", "reduction", "seed")
+_DESCRIBED_BY = (*_COMPUTED_FROM, "name", "filter", "align_to", "label_field")
 _PAGE = 1_000
-_MOST_NAMES = 20
 
 
 def validate(store: Store, collection: str, request: ProjectionRequest) -> dict[str, Any]:
     """The job's parameters, all filled in.
 
-    Raises InvalidParameters saying what is possible for this collection, UnknownCollection, InvalidFilter.
+    Raises InvalidParameters saying what is possible for this collection, UnknownProjection for one to align
+    to, UnknownCollection, InvalidFilter.
     """
     dim = store.collection(collection).space.dim
     points = runs.point_count(store, collection, request.filter)
     resolved = resolve_parameters(request.method, request.parameters, points=points)
     check_shape(request.method, points=points, dim=dim, dimensions=request.dimensions)
     check_seed(request.seed)
+    check_before(request.reduction)
+    if request.reduction not in (None, AUTO):
+        check_reduction(parse_reduction(request.reduction), points=points, dim=dim)
+    if find_method(request.method).needs_labels and request.label_field is None:
+        raise InvalidParameters(
+            f"{request.method} draws by labels: name their field as label_field, such as metadata.label"
+        )
+    if request.align_to is not None:
+        _check_alignable(get(store, collection, request.align_to), request.dimensions)
     name = request.name or request.method
     return request.model_dump(mode="json") | {"name": name, "parameters": resolved}
+
+
+def _check_alignable(former: ProjectionOut, dimensions: int) -> None:
+    if former.dimensions != dimensions:
+        raise InvalidParameters(
+            f"projection '{former.name}' has {former.dimensions} dimensions, so one of {dimensions} cannot "
+            "be aligned to it"
+        )
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -51,14 +69,16 @@ def run(task: Task) -> dict[str, Any]:
     start, parameters = time.monotonic(), task.parameters
     found = task.store.collection(task.collection)
     ids = runs.gather(task.store, found, parameters["filter"], task.folder, task.progress)
+    if parameters["align_to"] is not None:
+        np.save(task.folder / "former", _former(task, ids), allow_pickle=False)
+    if parameters["label_field"] is not None:
+        np.save(task.folder / "labels", _labels(task, ids), allow_pickle=False)
     arrays, figures = task.compute(
         "lookalike_service.analysis.projection.analyse:analyse",
-        {key: parameters[key] for key in ("method", "parameters", "dimensions", "seed")},
+        {key: parameters[key] for key in _COMPUTED_FROM},
     )
     out = ProjectionOut(
-        **{key: parameters[key] for key in ("name", "method", "dimensions", "parameters")},
-        filter=parameters["filter"],
-        seed=parameters["seed"],
+        **{key: parameters[key] for key in _DESCRIBED_BY},
         space=found.space.id,
         points=len(ids),
         diagnostics=figures["diagnostics"],
@@ -71,6 +91,35 @@ def run(task: Task) -> dict[str, Any]:
     task.store.put_arrays(KIND, key, {**arrays, "ids": runs.id_array(ids)})
     task.store.put_document(KIND, key, out)
     return out
+
+
+def _former(task: Task, ids: list[str]) -> NDArray[np.float32]:
+    """Where these images lie on the map to align to, float32 (n, dimensions), NaN for others."""
+    name = task.parameters["align_to"]
+    _check_alignable(get(task.store, task.collection, name), task.parameters["dimensions"])
+    arrays = task.store.arrays(KIND, runs.key(task.collection, name)) or {}
+    places = np.full((len(ids), task.parameters["dimensions"]), np.nan, dtype=np.float32)
+    rows = {id: row for row, id in enumerate(arrays["ids"].tolist())} if arrays else {}
+    for row, id in enumerate(ids):
+        if id in rows:
+            places[row] = arrays["coordinates"][rows[id]]
+    return places
+
+
+def _labels(task: Task, ids: list[str]) -> NDArray[np.int64]:
+    """The labels of these images as numbers, int64 (n,), -1 for none. Raises InvalidField if none has one."""
+    field, numbers = task.parameters["label_field"], dict[str, int]()
+    labels = np.full(len(ids), -1, dtype=np.int64)
+    rows = {id: row for row, id in enumerate(ids)}
+    for first in range(0, len(ids), _PAGE):
+        task.progress("reading labels", first, len(ids))
+        for record in task.store.retrieve(task.collection, ids[first : first + _PAGE]):
+            value = value_of(record.payload, field)
+            if value is not None:
+                labels[rows[record.id]] = numbers.setdefault(str(value), len(numbers))
+    if not numbers:
+        raise InvalidField(f"No image of the projection has a value in '{field}' to be its label.")
+    return labels
 
 
 def list_runs(store: Store, collection: str) -> list[ProjectionOut]:
@@ -94,112 +143,15 @@ def get(store: Store, collection: str, name: str) -> ProjectionOut:
 def delete(store: Store, collection: str, name: str) -> None:
     """Remove a projection. Raises UnknownProjection, UnknownCollection."""
     get(store, collection, name)
-    store.delete_document(KIND, runs.key(collection, name))
+    _forget(store, runs.key(collection, name))
 
 
 def delete_all(store: Store, collection: str) -> None:
     """Forget every projection of a collection that is gone."""
     for key, _ in runs.of_collection(store, KIND, collection):
-        store.delete_document(KIND, key)
+        _forget(store, key)
 
 
-def points(store: Store, collection: str, name: str) -> ProjectionPoints:
-    """A projection with the ids and places of the images that are still there."""
-    run = get(store, collection, name)
-    payloads, coordinates = _placed(store, collection, run)
-    return ProjectionPoints(
-        **run.model_dump(),
-        ids=[payload["key"] for payload in payloads],
-        coordinates=coordinates.tolist(),
-    )
-
-
-def draw(store: Store, collection: str, name: str, color: str | None) -> bytes:
-    """A PNG of the projection, coloured by a payload field such as `metadata.label`.
-
-    Numbers of more than twenty values get a colour bar, everything else a legend. Raises
-    UnknownProjection, InvalidField if no image on the map has the field.
-    """
-    run = get(store, collection, name)
-    payloads, coordinates = _placed(store, collection, run)
-    title = f"{collection}: {name} of {len(coordinates)} images"
-    if color is None:
-        return plot_projection(coordinates, title=title)
-    values = [_field(payload, color) for payload in payloads]
-    if all(value is None for value in values):
-        raise InvalidField(f"No image on the map has a value in '{color}' to colour it by.")
-    if color.startswith("metadata.") and _continuous(values):
-        shown = [np.nan if value is None else float(value) for value in values]
-        return plot_projection(coordinates, title=title, values=shown, legend=color)
-    of_cluster = color.startswith("clusters.")  # whose numbers are drawn as clusters and noise
-    names = ["none" if v is None else v if of_cluster else str(v) for v in values]
-    return plot_projection(coordinates, title=title, labels=names, legend=color)
-
-
-def place(
-    store: Store, collection: str, name: str, vectors: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Where new images lie on the map: float32 (n, dimensions) of vectors float32 (n, dim).
-
-    Each depends on itself and the map alone. Raises UnknownProjection, SpaceMismatch if the collection was
-    migrated since, InvalidParameters if none of an image's neighbours is on the map any more.
-    """
-    run = get(store, collection, name)
-    found = runs.in_space(store, collection, f"projection '{name}'", run.space)
-    arrays = _arrays(store, collection, name)
-    if find_method(run.method).placing == "linear":
-        return Linear(arrays["mean"], arrays["components"]).apply(vectors)
-    rows = {id: row for row, id in enumerate(arrays["ids"].tolist())}
-    placed = []
-    for vector in vectors:
-        hits = store.query(found.pinned, vector, limit=_CANDIDATES, filter=run.filter)
-        near = [hit for hit in hits if hit.id in rows][:_NEIGHBOURS]
-        if not near:
-            raise InvalidParameters(
-                f"The images of projection '{name}' are no longer near any image; project again."
-            )
-        similarities = np.array([[hit.score for hit in near]])
-        placed.append(
-            interpolate(similarities, arrays["coordinates"][[[rows[hit.id] for hit in near]]])
-        )
-    return np.concatenate(placed)
-
-
-def _arrays(store: Store, collection: str, name: str) -> dict[str, NDArray[Any]]:
-    arrays = store.arrays(KIND, runs.key(collection, name))
-    if arrays is None:
-        raise UnknownProjection(f"Projection '{name}' of '{collection}' was just removed.")
-    return arrays
-
-
-def _placed(
-    store: Store, collection: str, run: ProjectionOut
-) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
-    """Payloads and coordinates of the images on the map that are still in the collection."""
-    arrays = _arrays(store, collection, run.name)
-    ids = arrays["ids"].tolist()
-    rows = {id: row for row, id in enumerate(ids)}
-    found = [
-        record
-        for first in range(0, len(ids), _PAGE)
-        for record in store.retrieve(collection, ids[first : first + _PAGE])
-    ]
-    coordinates: NDArray[np.float32] = arrays["coordinates"][[rows[record.id] for record in found]]
-    return [record.payload for record in found], coordinates
-
-
-def _field(payload: dict[str, Any], path: str) -> Any:
-    """`clusters.NAME` or `metadata.FIELD`, where FIELD may lead into nested objects; None where absent."""
-    group, _, rest = path.partition(".")
-    values = payload.get(group, {})
-    if rest in values or group == "clusters":
-        return values.get(rest)
-    for part in rest.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
-    return values
-
-
-def _continuous(values: list[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    numbers = all(type(value) in (int, float) for value in known)
-    return numbers and len(set(known)) > _MOST_NAMES
+def _forget(store: Store, key: str) -> None:
+    store.delete_document(KIND, key)
+    store.delete_document(LATER, key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lookalike.results.cluster_versions import Drift
@@ -182,14 +182,29 @@ class Projection:
     diagnostics: dict[str, float | None]
     created_at: str
     seconds: float
+    reduction: str | None = None
+    align_to: str | None = None
+    label_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionPoints(Projection):
-    """A projection with its points: `ids[i]` lies at `coordinates[i]` (2 or 3 floats)."""
+    """A projection with its points: `ids[i]` lies at `coordinates[i]` (2 or 3 floats).
 
-    ids: list[str]
-    coordinates: list[list[float]]
+    None from an older service: `distortion`, for each point the share of its neighbours that are not near
+    it on the map (None for one placed later), `later`, whether it was placed on the map after that was
+    made, `columns`, the fields asked for with a value for each point, `unplaced`, how many new images have
+    no place since the collection was migrated, and `explained_variance`, which is of PCA alone: the share
+    that the first components hold together.
+    """
+
+    ids: list[str] = field(default_factory=list)
+    coordinates: list[list[float]] = field(default_factory=list)
+    distortion: list[float | None] | None = None
+    later: list[bool] | None = None
+    columns: dict[str, list[Any]] | None = None
+    unplaced: int | None = None
+    explained_variance: list[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def neighbour_graph(points: Points, k: int) -> csr_array:
     """The symmetric graph of neighbours (n, n): 1 where two are each other's, 0.5 where one is."""
     near = nearest_neighbours(points, min(k, len(points) - 1)).indices
     count, k = near.shape
-    ends = np.arange(0, count * k + 1, k)
+    ends = np.arange(0, count * k + 1, k, dtype=np.int32)
     directed = csr_array((np.ones(count * k), near.ravel(), ends), shape=(count, count))
     return csr_array((directed + directed.T) / 2)
 

@@ -1,68 +1,98 @@
-"""UMAP: keeps neighbours together, by umap-learn on exact nearest neighbours.
+"""UMAP: keeps neighbours together (McInnes, Healy and Melville 2018, arXiv:1802.03426).
 
-McInnes, Healy and Melville 2018, arXiv:1802.03426. The neighbours come from BLAS rather than from
-pynndescent, whose compilation costs a fresh process more than small collections take; distances
-are Euclidean, which on vectors of unit length order neighbours as the cosine does. It starts from
-PCA, which keeps the large structure (Kobak and Linderman 2021, doi:10.1038/s41587-020-00809-z) and,
-unlike the spectral start, never fails.
+On exact nearest neighbours, with umap-learn's graph and forces. Its own implementation is not used: with a
+seed it works in one thread, each process compiles it anew, and it does not tell how far it is. Here all
+points of an epoch move at once, from where the epoch found them, so that the same seed gives the same map
+in any number of threads.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
+from scipy.optimize import curve_fit
+from scipy.sparse import csr_array
 
-from lookalike_service.analysis.points import Points, all_equal
-from lookalike_service.analysis.progress import Progress
-from lookalike_service.analysis.projection.layout import Layout
+from lookalike_service.analysis.compiled import Rows
+from lookalike_service.analysis.neighbour_graph import nearest_neighbours
+from lookalike_service.analysis.points import all_equal
+from lookalike_service.analysis.projection.density import MORE_EPOCHS, PART, Density
+from lookalike_service.analysis.projection.fuzzy_graph import fuzzy_graph
+from lookalike_service.analysis.projection.kernels import umap_epoch
+from lookalike_service.analysis.projection.layout import Drawing, Layout
+from lookalike_service.analysis.projection.starting import starting_places
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ImportWarning)  # for its variant on tensorflow, not used here
-    from umap import UMAP
+_EXTENT = 10.0
+_RATE_OF_FORMER = 0.1  # small enough to leave the large structure where it was
+_FEW, _EPOCHS_OF_FEW, _EPOCHS = 10_000, 500, 200
 
 
-def fit(
-    points: Points, dimensions: int, parameters: Mapping[str, Any], seed: int, progress: Progress
-) -> Layout:
+def fit(drawing: Drawing) -> Layout:
     """Lay out; the same seed gives the same map. Equal points all lie at the origin.
 
     With too few points for `n_neighbors` all others are neighbours; the figure `n_neighbors` says
-    how many were used.
+    how many were used, the point itself counted.
     """
-    count = len(points)
+    return lay_out(drawing)
+
+
+def lay_out(
+    drawing: Drawing,
+    *,
+    weigh: Callable[[csr_array], csr_array] = lambda graph: graph,
+    density: float = 0.0,
+) -> Layout:
+    """The same on a graph weighed anew, or with densMAP's lambda, `density`."""
+    points = drawing.points
     if all_equal(points):
-        return Layout(np.zeros((count, dimensions), dtype=np.float32))
-    n_neighbors = min(parameters["n_neighbors"], count - 1)
-    progress("finding neighbours", 0, None)
-    neighbours = nearest_neighbours(points, n_neighbors)
-    progress("laying out", 0, None)
-    model = UMAP(
-        n_components=dimensions,
-        n_neighbors=n_neighbors,
-        min_dist=parameters["min_dist"],
-        precomputed_knn=neighbours,
-        init="pca",
-        random_state=seed,
-        n_jobs=1,  # more threads would make the seed meaningless
-    )
-    with warnings.catch_warnings():
-        # No search index is given along, for new points are placed by `interpolate`.
-        warnings.filterwarnings("ignore", message=".*transform will be unavailable.*")
-        coordinates = model.fit_transform(points)
-    return Layout(coordinates.astype(np.float32), figures={"n_neighbors": float(n_neighbors)})
+        return Layout(np.zeros((len(points), drawing.dimensions), dtype=np.float32))
+    n_neighbors = min(drawing.parameters["n_neighbors"], len(points))
+    neighbours = nearest_neighbours(points, n_neighbors - 1, drawing.progress)
+    drawing.progress("weighing neighbours", 0, None)
+    places = _optimise(drawing, weigh(fuzzy_graph(neighbours)), density)
+    return Layout(places, figures={"n_neighbors": float(n_neighbors)})
 
 
-def nearest_neighbours(points: Points, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Indices and Euclidean distances (n, k) of each point's nearest, itself first."""
-    search = NearestNeighbors(n_neighbors=k - 1, algorithm="brute").fit(points)
-    distances, indices = search.kneighbors()  # of the points themselves, leaving each one out
-    itself = np.arange(len(points))[:, None]
-    return (
-        np.hstack([itself, indices]).astype(np.int32),
-        np.hstack([np.zeros((len(points), 1)), distances]).astype(np.float32),
-    )
+def _optimise(drawing: Drawing, graph: csr_array, density: float) -> NDArray[np.float32]:
+    epochs = _EPOCHS_OF_FEW if len(drawing.points) <= _FEW else _EPOCHS
+    epochs += MORE_EPOCHS if density else 0
+    graph.data[graph.data < graph.data.max() / epochs] = 0  # would never be drawn
+    graph.eliminate_zeros()
+    a, b = _curve(drawing.parameters["min_dist"])
+    weights = (graph.data / graph.data.max()).astype(np.float32)
+    ends, neighbours = graph.indptr.astype(np.int32), graph.indices.astype(np.int32)
+    radii = Density(drawing.points, graph, density) if density else None
+    forces = np.empty(0, dtype=np.float32)
+    before = starting_places(drawing, _EXTENT)
+    first_rate = 1.0 if drawing.start is None else _RATE_OF_FORMER
+    after = np.empty_like(before)
+    with Rows(len(before)) as rows:
+        for epoch in range(epochs):
+            if epoch % 10 == 0:
+                drawing.progress("laying out", epoch, epochs)
+            if radii is not None and epoch >= (1 - PART) * epochs:
+                forces = radii.forces(before, a, b)
+            rate = first_rate * (1 - epoch / epochs)
+            options = (
+                np.float32(a),
+                np.float32(b),
+                np.float32(rate),
+                epoch,
+                np.uint32(drawing.seed),
+            )
+            rows.run(umap_epoch, before, after, ends, neighbours, weights, forces, *options)
+            before, after = after, before
+    places: NDArray[np.float32] = before - before.mean(axis=0)
+    return places
+
+
+@lru_cache
+def _curve(min_dist: float) -> tuple[float, float]:
+    """The a and b of 1 / (1 + a d^2b) nearest to a curve flat up to `min_dist` that then decays."""
+    x = np.linspace(0, 3, 300)
+    wanted = np.where(x < min_dist, 1.0, np.exp(min_dist - x))
+    (a, b), _ = curve_fit(lambda d, a, b: 1 / (1 + a * d ** (2 * b)), x, wanted)
+    return float(a), float(b)
