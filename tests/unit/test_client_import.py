@@ -19,7 +19,7 @@ PUBLIC = {
     "delete_training deletion_list deletion_plan describe describe_clusters "
     "duplicate_groups duplicate_runs duplicates export facets find_duplicates "
     "finish_migration forget_duplicates image images index leakage lineage migrate "
-    "migration name_clusters place project projection projection_image projections "
+    "migration name_clusters place project projection projection_arrow projection_image projections "
     "roll_back search search_batch thumbnail train_autoencoder train_head training "
     "training_image trainings update",
     lookalike.Job: "cancel id refresh wait",
