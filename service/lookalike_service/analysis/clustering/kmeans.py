@@ -8,21 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from lookalike_service.analysis.clustering.assign import NearestCentre
 from lookalike_service.analysis.clustering.fit import Fit, number_by_size
-from lookalike_service.analysis.clustering.lloyd import best_partition, inertia
+from lookalike_service.analysis.clustering.lloyd import best_partition, centred, inertia
 from lookalike_service.analysis.points import Points
 from lookalike_service.errors import InvalidParameters
 
 
 def fit(points: Points, parameters: Mapping[str, Any], seed: int) -> Fit:
     """Cluster; raises InvalidParameters where fewer than k points differ."""
-    mean = points.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = points - mean  # without a common offset float32 tells near distances apart
+    moved, mean = centred(points)  # without a common offset float32 tells near distances apart
     found = best_partition(
-        centred,
+        moved,
         parameters["k"],
         starts=parameters["n_init"],
         max_iter=parameters["max_iter"],
@@ -31,7 +28,7 @@ def fit(points: Points, parameters: Mapping[str, Any], seed: int) -> Fit:
     labels, order = number_by_size(found.labels)
     check_filled("kmeans", parameters["k"], len(order), len(points))
     figures = {
-        "inertia": inertia(centred, found.labels, found.centres),
+        "inertia": inertia(moved, found.labels, found.centres),
         "iterations": float(found.iterations),
     }
     return Fit(labels, NearestCentre(found.centres[order] + mean), figures)

@@ -8,11 +8,12 @@ Vassilvitskii 2007) with 2 + ln k candidates for each centre, as in scikit-learn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ from threadpoolctl import threadpool_limits
 from lookalike_service.analysis.compiled import threads
 from lookalike_service.analysis.points import Points
 
-T = TypeVar("T")
 _Part: TypeAlias = slice | NDArray[np.int64]
 _Sum: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -79,18 +79,27 @@ def iterate(
     them lowers the inertia by less than 0.003 %. `unit`: the centres are kept at unit length (spherical
     k-means). A centre without points moves to the point farthest from its own.
     """
-    lloyd = _Lloyd(points, centres, unit=unit)
-    iterations = 1
-    while lloyd.step() and iterations < max_iter:
-        iterations += 1
-    return Partition(lloyd.nearest(), lloyd.centres, iterations)
+    with _blockwise(points) as each:
+        lloyd = _Lloyd(points, centres, each, unit=unit)
+        iterations = 1
+        while lloyd.step() and iterations < max_iter:
+            iterations += 1
+        return Partition(lloyd.nearest(), lloyd.centres, iterations)
 
 
 class _Lloyd:
     """Labels with bounds: `upper` on the distance to the own centre, `lower` to each group of others."""
 
-    def __init__(self, points: Points, centres: NDArray[np.float32], *, unit: bool) -> None:
+    def __init__(
+        self,
+        points: Points,
+        centres: NDArray[np.float32],
+        each: Callable[..., Iterator[Any]],
+        *,
+        unit: bool,
+    ) -> None:
         self.points, self.centres, self._unit = points, centres, unit
+        self._each = each
         self._norms = squared_norms(points)
         self._rounding = _ROUNDING * max(float(self._norms.max()), 1e-30)
         self._groups = np.unique(
@@ -149,8 +158,8 @@ class _Lloyd:
 
     def _update(self, rows: NDArray[np.int64], *, first: bool = False) -> None:
         """Find these rows' nearest centres: a block in each thread, summed up in the order of the blocks."""
-        parts = list(_parts(rows, len(self.points)))
-        for moves in _in_threads(partial(self._update_block, first=first), parts):
+        parts = _parts(rows, len(self.points))
+        for moves in self._each(partial(self._update_block, first=first), parts):
             for counts, sums in moves:
                 self._counts += counts
                 self._sums += sums
@@ -181,13 +190,14 @@ class _Lloyd:
         return sign * np.bincount(labels, minlength=shape[1]), member.T @ block
 
 
-def _in_threads(task: Callable[[_Part], T], parts: Sequence[_Part]) -> Iterator[T]:
-    """The task's results, in order. Threads of our own: those of BLAS wait for each other at every block."""
-    if len(parts) == 1:
-        yield task(parts[0])
+@contextmanager
+def _blockwise(points: Points) -> Iterator[Callable[..., Iterator[Any]]]:
+    """A `map` over blocks in threads of our own: those of BLAS wait for each other at every block."""
+    if len(points) <= _ROWS_AT_ONCE:
+        yield map
         return
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads()) as pool:
-        yield from pool.map(task, parts)
+        yield pool.map
 
 
 def _parts(rows: NDArray[np.int64], total: int) -> Iterator[_Part]:
@@ -225,8 +235,19 @@ def inertia(points: Points, labels: NDArray[np.int64], centres: NDArray[np.float
         offsets = points[part] - centres[labels[part]]
         return float(squared_norms(offsets).sum(dtype=np.float64))
 
-    rows = np.arange(len(points))
-    return sum(_in_threads(of_block, list(_parts(rows, len(points)))))
+    with _blockwise(points) as each:
+        return float(sum(each(of_block, _parts(np.arange(len(points)), len(points)))))
+
+
+def centred(points: Points) -> tuple[Points, NDArray[np.float32]]:
+    """The points around their mean, and the mean, float32 (dim,)."""
+    out = np.empty(points.shape, dtype=np.float32)
+    with _blockwise(points) as each:
+        parts = list(_parts(np.arange(len(points)), len(points)))
+        sums = each(lambda part: points[part].sum(axis=0, dtype=np.float64), parts)
+        mean = (sum(sums) / len(points)).astype(np.float32)
+        list(each(lambda part: np.subtract(points[part], mean, out=out[part]), parts))
+    return out, mean
 
 
 def best_partition(
