@@ -74,7 +74,7 @@ def read(store: Store, collection: str, name: str) -> MapPoints:
         else:
             later.append((record, kept.of(record)))
     placed = _placed(store, collection, found, later)
-    if any(place is None for _, place in later) and placed:
+    if len(placed) > sum(place is not None for _, place in later):
         _keep(store, key, found, placed)
     return _points(found, known, placed, unplaced=len(later) - len(placed))
 
