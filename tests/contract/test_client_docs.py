@@ -27,7 +27,8 @@ def test_the_python_methods_are_all_there() -> None:
 
 def test_the_typescript_methods_are_all_there() -> None:
     text = "".join(
-        (SOURCES / f"{name}.ts").read_text() for name in ("client", "collection", "comparing", "runs", "job")
+        (SOURCES / f"{name}.ts").read_text()
+        for name in ("client", "collection", "comparing", "runs", "job")
     )
     methods = re.findall(r"^  (?:async )?\*?(\w+)\(", text, re.MULTILINE)
     assert columns()[1] == set(methods) - {"constructor"}
