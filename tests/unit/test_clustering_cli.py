@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -116,6 +117,7 @@ def test_agreement_prints_the_table_and_who_holds_a_value(capsys: Output) -> Non
     shown = capsys.readouterr().out
     assert "8 images: " in shown
     assert "adjusted_rand" in shown
+    assert sum(int(n) for n in re.findall(r"(?:True|False) (\d)", shown)) == 8
     assert "True is held by clusters" in shown
     assert lookalike(*arguments, "--json") == 0
     assert only_line(capsys)["points"] == 8

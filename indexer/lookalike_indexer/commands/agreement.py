@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -16,6 +17,8 @@ from lookalike_indexer.options import (
     connect,
 )
 from lookalike_indexer.output import describe, print_json, print_table
+
+_SHOWN = 5
 
 
 def agreement(
@@ -52,9 +55,9 @@ def _print(found: Agreement) -> None:
     typer.echo(f"{found.points} images{left_out}: {describe(found.figures)}")
     matched = {pair.label: pair.value for pair in found.matching}
     print_table(
-        ("cluster", "matched", *found.values),
+        ("cluster", "images", "matched", "its values"),
         (
-            (label, matched.get(label), *counts)
+            (label, sum(counts), matched.get(label), _most_frequent(found.values, counts))
             for label, counts in zip(found.clusters, found.confusion, strict=True)
         ),
     )
@@ -69,3 +72,12 @@ def _print(found: Agreement) -> None:
             f"{held.value} is held by clusters {', '.join(map(str, held.clusters)) or 'none'}: precision "
             f"{held.precision:.3f}, recall {held.recall:.3f}, quality {held.quality:.3f}"
         )
+
+
+def _most_frequent(values: Sequence[object], counts: Sequence[int]) -> str:
+    """The values of a cluster's images with how many have each, as far as a line may hold them."""
+    held = sorted(
+        (-count, str(value)) for value, count in zip(values, counts, strict=True) if count
+    )
+    shown = ", ".join(f"{value} {-count}" for count, value in held[:_SHOWN])
+    return f"{shown}, …" if len(held) > _SHOWN else shown
