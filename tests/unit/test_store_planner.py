@@ -26,7 +26,7 @@ def test_few_matching_points_are_all_compared() -> None:
 
 
 def test_the_narrower_the_filter_the_more_effort() -> None:
-    assert planned(TOTAL // 2) == Effort(ef=256)
+    assert planned(TOTAL // 2) == Effort(ef=128)
     assert planned(TOTAL // 10) == Effort(ef=512)
     assert planned(TOTAL // 25) == Effort(ef=64, acorn=True)
 

@@ -1,6 +1,6 @@
 """How hard to search: the effort that keeps recall without wasting time.
 
-Measured on 100,000 x 512 clustered vectors (`bench store`): exact scoring costs a third of a
+Measured on 100,000 x 512 and x 1280 clustered vectors (`bench store`): exact scoring costs a third of a
 millisecond per million numbers; a graph searched under a filter loses neighbours as the filter
 narrows, which a larger ef makes good down to one point in twenty, and ACORN (Patel et al., 2024,
 arXiv:2403.04871), which also looks past neighbours that do not match, below that.
@@ -14,7 +14,7 @@ EXACT_NUMBERS = 12_000_000
 """That many numbers are compared with a query in about 4 ms."""
 
 _EF = 64
-_EF_FILTERED = 256
+_EF_FILTERED = 128
 _EF_NARROW = 512
 _NARROW = 0.25
 _ACORN_BELOW = 0.05
