@@ -5,17 +5,19 @@ It knows the calls that the store makes. Bodies and answers are the client's own
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from pydantic import BaseModel
 from qdrant_client import QdrantClient, models
+
+from tests.fakes.loopback import listening
 
 
 @dataclass
@@ -26,18 +28,9 @@ class QdrantFake:
     paths: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @contextlib.contextmanager
-    def listen(self) -> Iterator[str]:
+    def listen(self) -> AbstractContextManager[str]:
         """The address of a loopback server."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        return listening(_handler(self))
 
     def handle(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """The status and body of an answer."""

@@ -10,13 +10,15 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
+
+from tests.fakes.loopback import listening
 
 JsonObject = dict[str, Any]
 DATE = "2026-01-01T00:00:00+00:00"
@@ -79,18 +81,9 @@ class WireService:
         """For clients in this process."""
         return httpx.MockTransport(self.handle)
 
-    @contextlib.contextmanager
-    def listen(self) -> Iterator[str]:
+    def listen(self) -> AbstractContextManager[str]:
         """For clients in other processes: the address of a loopback server."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        return listening(_handler(self))
 
     def uploads(self) -> int:
         """How many images were sent to be indexed."""

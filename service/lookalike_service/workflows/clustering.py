@@ -116,20 +116,18 @@ def _publish(
 
 def list_runs(store: Store, collection: str) -> list[ClusteringOut]:
     """All clusterings of a collection, by name. Raises UnknownCollection."""
-    store.collection(collection)
-    found = runs.of_collection(store, KIND, collection)
-    return [_read(store, collection, body) for _, body in found]
+    return [_read(store, collection, body) for body in runs.bodies(store, KIND, collection)]
 
 
 def get(store: Store, collection: str, name: str) -> ClusteringOut:
     """One clustering. Raises UnknownClustering naming those there are, UnknownCollection."""
-    body = store.document(KIND, runs.key(collection, name))
-    if body is None:
-        names = [run.name for run in list_runs(store, collection)]
-        raise UnknownClustering(
-            f"Collection '{collection}' has no clustering '{name}'; it has: {', '.join(names) or 'none'}"
+
+    def missing(names: str) -> UnknownClustering:
+        return UnknownClustering(
+            f"Collection '{collection}' has no clustering '{name}'; it has: {names}"
         )
-    return _read(store, collection, body)
+
+    return _read(store, collection, runs.body(store, KIND, collection, name, missing))
 
 
 def describe(store: Store, collection: str, name: str) -> ClusteringOut:

@@ -211,27 +211,25 @@ def _records(store: Store, collection: str, ids: Sequence[str]) -> list[Record]:
 
 def list_runs(store: Store, collection: str) -> list[ComparisonOut]:
     """All comparisons of a collection, by name. Raises UnknownCollection."""
-    store.collection(collection)
-    found = runs.of_collection(store, KIND, collection)
-    return [ComparisonOut.model_validate(body) for _, body in found]
+    return [ComparisonOut.model_validate(body) for body in runs.bodies(store, KIND, collection)]
 
 
 def get(store: Store, collection: str, name: str) -> ComparisonOut:
     """One comparison. Raises UnknownComparison naming those there are, UnknownCollection."""
-    body = store.document(KIND, runs.key(collection, name))
-    if body is None:
-        names = [run.name for run in list_runs(store, collection)]
-        raise UnknownComparison(
-            f"Collection '{collection}' has no comparison '{name}'; it has: {', '.join(names) or 'none'}."
+
+    def missing(names: str) -> UnknownComparison:
+        return UnknownComparison(
+            f"Collection '{collection}' has no comparison '{name}'; it has: {names}."
         )
-    return ComparisonOut.model_validate(body)
+
+    return ComparisonOut.model_validate(runs.body(store, KIND, collection, name, missing))
 
 
 def load(store: Store, collection: str, name: str) -> tuple[ComparisonOut, dict[str, NDArray[Any]]]:
     """A comparison with its arrays. Raises as `get`, StoreUnavailable while it is made anew."""
     run = get(store, collection, name)
-    arrays = store.arrays(KIND, runs.key(collection, name))
-    if arrays is None or str(arrays["created_at"]) != run.created_at:
+    arrays = runs.arrays(store, KIND, collection, name, created_at=run.created_at)
+    if arrays is None:
         raise StoreUnavailable(f"Comparison '{name}' of '{collection}' is just being replaced.")
     return run, arrays
 

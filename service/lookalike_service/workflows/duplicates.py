@@ -124,28 +124,25 @@ def _computed(
 
 def list_runs(store: Store, collection: str) -> list[DuplicatesOut]:
     """All searches for duplicates of a collection, by name. Raises UnknownCollection."""
-    store.collection(collection)
-    found = runs.of_collection(store, KIND, collection)
-    return [DuplicatesOut.model_validate(body) for _, body in found]
+    return [DuplicatesOut.model_validate(body) for body in runs.bodies(store, KIND, collection)]
 
 
 def get(store: Store, collection: str, name: str) -> DuplicatesOut:
     """One search for duplicates. Raises UnknownDuplicates naming those there are, UnknownCollection."""
-    body = store.document(KIND, runs.key(collection, name))
-    if body is None:
-        names = [run.name for run in list_runs(store, collection)]
-        raise UnknownDuplicates(
-            f"Duplicates were not looked for in '{collection}' as '{name}'; there are: "
-            f"{', '.join(names) or 'none'}."
+
+    def missing(names: str) -> UnknownDuplicates:
+        return UnknownDuplicates(
+            f"Duplicates were not looked for in '{collection}' as '{name}'; there are: {names}."
         )
-    return DuplicatesOut.model_validate(body)
+
+    return DuplicatesOut.model_validate(runs.body(store, KIND, collection, name, missing))
 
 
 def load(store: Store, collection: str, name: str) -> tuple[DuplicatesOut, dict[str, NDArray[Any]]]:
     """A run with its arrays. Raises as `get`, StoreUnavailable while it is made anew."""
     run = get(store, collection, name)
-    arrays = store.arrays(KIND, runs.key(collection, name))
-    if arrays is None or str(arrays["created_at"]) != run.created_at:
+    arrays = runs.arrays(store, KIND, collection, name, created_at=run.created_at)
+    if arrays is None:
         raise StoreUnavailable(f"Duplicates '{name}' of '{collection}' are just being replaced.")
     return run, arrays
 

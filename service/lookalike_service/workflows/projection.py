@@ -124,20 +124,18 @@ def _labels(task: Task, ids: list[str]) -> NDArray[np.int64]:
 
 def list_runs(store: Store, collection: str) -> list[ProjectionOut]:
     """All projections of a collection, by name. Raises UnknownCollection."""
-    store.collection(collection)
-    found = runs.of_collection(store, KIND, collection)
-    return [ProjectionOut.model_validate(body) for _, body in found]
+    return [ProjectionOut.model_validate(body) for body in runs.bodies(store, KIND, collection)]
 
 
 def get(store: Store, collection: str, name: str) -> ProjectionOut:
     """One projection without its points. Raises UnknownProjection naming those there are."""
-    body = store.document(KIND, runs.key(collection, name))
-    if body is None:
-        names = [run.name for run in list_runs(store, collection)]
-        raise UnknownProjection(
-            f"Collection '{collection}' has no projection '{name}'; it has: {', '.join(names) or 'none'}."
+
+    def missing(names: str) -> UnknownProjection:
+        return UnknownProjection(
+            f"Collection '{collection}' has no projection '{name}'; it has: {names}."
         )
-    return ProjectionOut.model_validate(body)
+
+    return ProjectionOut.model_validate(runs.body(store, KIND, collection, name, missing))
 
 
 def delete(store: Store, collection: str, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.analysis.progress import Progress
-from lookalike_service.errors import InvalidParameters, SpaceMismatch
+from lookalike_service.errors import InvalidParameters, LookalikeError, SpaceMismatch
 from lookalike_service.store.protocol import Collection, Store
 
 CLUSTERING = "clustering"
@@ -26,6 +26,34 @@ def of_collection(store: Store, kind: str, collection: str) -> list[tuple[str, d
     """The documents of a collection's runs with their keys, by name."""
     prefix = key(collection, "")
     return [(found, body) for found, body in store.documents(kind) if found.startswith(prefix)]
+
+
+def bodies(store: Store, kind: str, collection: str) -> list[dict[str, Any]]:
+    """The documents of a collection's runs, by name. Raises UnknownCollection."""
+    store.collection(collection)
+    return [body for _, body in of_collection(store, kind, collection)]
+
+
+def body(
+    store: Store, kind: str, collection: str, name: str, missing: Callable[[str], LookalikeError]
+) -> dict[str, Any]:
+    """The document of a run.
+
+    Raises what `missing` makes of the names of those there are, or of `none`; UnknownCollection.
+    """
+    found = store.document(kind, key(collection, name))
+    if found is None:
+        names = [str(run["name"]) for run in bodies(store, kind, collection)]
+        raise missing(", ".join(names) or "none")
+    return found
+
+
+def arrays(
+    store: Store, kind: str, collection: str, name: str, *, created_at: str
+) -> dict[str, NDArray[Any]] | None:
+    """The arrays of a run; None if they are of another run of the name, which is just replacing it."""
+    found = store.arrays(kind, key(collection, name))
+    return found if found is not None and str(found["created_at"]) == created_at else None
 
 
 def point_count(store: Store, collection: str, filter: Mapping[str, Any] | None) -> int:
