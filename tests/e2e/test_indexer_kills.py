@@ -128,7 +128,8 @@ def test_all_is_there_once_however_often_indexer_and_service_are_killed(
                 reached = FILES * (kill + draw.random()) / (KILLS + 1)
                 while processes.points() < reached and indexer.poll() is None:
                     time.sleep(0.02)
-            time.sleep(draw.uniform(0, 0.3))
+            else:
+                time.sleep(draw.uniform(0, 0.3))
             victim = "indexer" if (draw.random() < 0.5) == (kill % 2 == 0) else "service"
             killed[victim] += 1
             if victim == "indexer":
