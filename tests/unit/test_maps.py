@@ -20,9 +20,19 @@ from lookalike_service.analysis.projection.before import reduce_before
 from lookalike_service.analysis.projection.quality import measure
 from lookalike_service.analysis.thumbnail_map import choose_cells
 from lookalike_service.errors import InvalidField, InvalidParameters, UnknownProjection
+from lookalike_service.schemas.cluster_versions import ClusteringPatch, ClusterPatch
+from lookalike_service.schemas.clusterings import ClusteringOut, ClusteringRequest
 from lookalike_service.schemas.projections import ProjectionOut, ProjectionPoints, ProjectionRequest
 from lookalike_service.store.protocol import Collection, Point, point_id
-from lookalike_service.workflows import collections, fitted_maps, map_drawing, map_points, map_table
+from lookalike_service.workflows import (
+    cluster_notes,
+    clustering,
+    collections,
+    fitted_maps,
+    map_drawing,
+    map_points,
+    map_table,
+)
 from lookalike_service.workflows import projection as workflow
 from tests.clouds import blobs, unit
 from tests.fakes.analyses import NAME, SPACE, numbered, task
@@ -268,6 +278,22 @@ def test_a_map_is_drawn_as_svg_and_the_same_each_time(
     first, second = (map_drawing.draw(store, NAME, "map", color, "svg") for _ in range(2))
     assert first == second
     assert ET.fromstring(first).tag.endswith("svg")  # noqa: S314 - our own
+
+
+def test_the_legend_says_the_names_that_clusters_were_given(
+    store: FakeStore, folders: Iterator[Path]
+) -> None:
+    project(store, next(folders))
+    request = ClusteringRequest(algorithm="kmeans", parameters={"k": 2}, name="k")
+    run = ClusteringOut.model_validate(
+        clustering.run(task(store, clustering.validate(store, NAME, request), next(folders)))
+    )
+    patch = ClusteringPatch(clusters={1: ClusterPatch(name="cups")})
+    cluster_notes.annotate(store, NAME, run, patch)
+    drawn = map_drawing.draw(store, NAME, "map", "clusters.k", "svg").decode()
+    assert f"cups · 1  ({run.clusters[1].size})" in drawn
+    assert f"cluster 0  ({run.clusters[0].size})" in drawn
+    assert "cluster 1" not in drawn
 
 
 def test_thumbnails_lie_where_their_points_do(store: FakeStore, folders: Iterator[Path]) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from lookalike_service.analysis.plot import plot_projection
 from lookalike_service.analysis.thumbnail_map import choose_cells, draw_thumbnails
-from lookalike_service.errors import InvalidParameters
+from lookalike_service.errors import InvalidParameters, UnknownClustering
 from lookalike_service.store.protocol import Store
+from lookalike_service.workflows import clustering
 from lookalike_service.workflows.map_columns import column
 from lookalike_service.workflows.map_points import MapPoints, read
 
@@ -46,10 +47,14 @@ def draw(
         return plot_projection(
             found.coordinates, title=title, values=shown, legend=color, format=format
         )
-    of_cluster = color.startswith("clusters.")  # whose numbers are drawn as clusters and noise
-    names = ["none" if v is None else v if of_cluster else str(v) for v in values]
+    group, _, run = color.partition(".")
+    if group == "clusters":
+        names = _cluster_names(store, collection, run)
+        labels = ["none" if value is None else names.get(value, value) for value in values]
+    else:
+        labels = ["none" if value is None else str(value) for value in values]
     return plot_projection(
-        found.coordinates, title=title, labels=names, legend=color, format=format
+        found.coordinates, title=title, labels=labels, legend=color, format=format
     )
 
 
@@ -69,6 +74,15 @@ def draw_pictures(store: Store, collection: str, name: str) -> bytes:
             pictures[record.id] = base64.b64decode(record.payload.get("thumbnail") or "")
     title = f"{_title(collection, found)}, {len(ids)} shown"
     return draw_thumbnails(cells, [pictures.get(id, b"") for id in ids], title=title)
+
+
+def _cluster_names(store: Store, collection: str, run: str) -> dict[int, str]:
+    """Name and number of each cluster that was named; the others are drawn by their number."""
+    try:
+        clusters = clustering.get(store, collection, run).clusters
+    except UnknownClustering:  # labels that no run here gave
+        return {}
+    return {c.label: f"{c.name} · {c.label}" for c in clusters if c.name}
 
 
 def _title(collection: str, found: MapPoints) -> str:
