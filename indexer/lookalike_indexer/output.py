@@ -16,18 +16,30 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+_LONGEST_ID = 40
+
+
 def print_json(record: DataclassInstance | Mapping[str, Any]) -> None:
     """One record as one line of JSON."""
     typer.echo(json.dumps(dict(record) if isinstance(record, Mapping) else asdict(record)))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under headings; numbers to the right, None as nothing."""
-    table = Table(box=SIMPLE, pad_edge=False)
+    """Rows under headings; numbers to the right, None as nothing.
+
+    What a row begins with is copied from here, so a short one, such as the id of a job, is never broken.
+    """
+    table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
     cells = [["" if cell is None else cell for cell in row] for row in rows]
     for column, heading in enumerate(headings):
         numeric = all(isinstance(row[column], (int, float)) for row in cells)
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        short = all(len(str(row[column])) <= _LONGEST_ID for row in cells)
+        table.add_column(
+            heading,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column == 0 and short,
+        )
     for row in cells:
         table.add_row(*map(_text, row))
     # File names may hold what rich would take for markup.

@@ -31,17 +31,21 @@ def jobs(
             print_json(job)
         return
     print_table(
-        ("job", "kind", "collection", "state", "stage", "done", "created"),
-        (
-            (j.id, j.kind, j.collection, j.state, j.progress.stage, _done(j), j.created_at)
-            for j in found
-        ),
+        ("job", "what", "state", "made (UTC)"),
+        ((j.id, f"{j.kind} of {j.collection}", _state(j), _minute(j.created_at)) for j in found),
     )
     for job in found:
         if job.error is not None:
             typer.echo(f"{job.id}: {job.error.code}: {job.error.detail}")
 
 
-def _done(job: JobStatus) -> str:
-    total = job.progress.total
-    return f"{job.progress.done}" if total is None else f"{job.progress.done}/{total}"
+def _state(job: JobStatus) -> str:
+    if job.finished:
+        return job.state
+    done, total = job.progress.done, job.progress.total
+    return f"{job.state}: {job.progress.stage} {done}{'' if total is None else f'/{total}'}"
+
+
+def _minute(stamp: str) -> str:
+    """Month, day and minute of an ISO 8601 time; `--json` has it in full."""
+    return stamp[5:16].replace("T", " ")
