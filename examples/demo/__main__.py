@@ -130,13 +130,26 @@ def why(
     folder: Path,
     target: Path,
 ) -> None:
-    """Draw what makes one image and its nearest neighbour alike."""
+    """Draw what makes an image and its nearest neighbour alike: of a few, the first whose maps hold good."""
     shown = {image.id: image for image in images}
-    query = shown.get(WHY, images[len(images) // 3])
-    hit = collection.search(id=query.id, limit=1).hits[0]
-    png = client.explain(folder / query.id, folder / hit.id, as_png=True)
-    target.write_bytes(png)
-    console.print(f"why {query.id} and {hit.id} are alike ({hit.score:.3f}): {target}")
+    queries = [shown[WHY]] if WHY in shown else []
+    queries += [shown[id] for id in sorted(_varied(images, QUERIES))]
+    pairs = [(query.id, collection.search(id=query.id, limit=1).hits[0]) for query in queries]
+    id, hit = next(
+        (pair for pair in pairs if _hold(client, folder / pair[0], folder / pair[1].id)), pairs[0]
+    )
+    target.write_bytes(client.explain(folder / id, folder / hit.id, as_png=True))
+    console.print(f"why {id} and {hit.id} are alike ({hit.score:.3f}): {target}")
+
+
+def _hold(client: Lookalike, query: Path, hit: Path) -> bool:
+    """Whether the maps on both sides say more than maps of noise would."""
+    found = client.explain(query, hit)
+    maps = (found.map, found.reference_map)
+    return all(
+        m is not None and m.faithfulness is not None and m.faithfulness.verdict == "faithful"
+        for m in maps
+    )
 
 
 def cluster(collection: Collection, k: int) -> None:
