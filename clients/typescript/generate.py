@@ -14,9 +14,9 @@ from fastapi import FastAPI
 
 from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
-from lookalike_service.api.metrics import Metrics
 from lookalike_service.errors import LookalikeError, all_errors
 from lookalike_service.settings import Settings
+from lookalike_service.telemetry.metrics import Metrics
 
 HERE = Path(__file__).parent
 HEADER = """\

@@ -16,7 +16,10 @@ from lookalike.errors import LookalikeError
 from lookalike.explaining import TargetOptions
 from lookalike.images import ImageInput
 from lookalike.results import (
+    Access,
     Agreement,
+    Algorithm,
+    AlgorithmParameter,
     Assignment,
     Assignments,
     Calibration,
@@ -99,7 +102,10 @@ from lookalike.results import (
 )
 
 __all__ = [
+    "Access",
     "Agreement",
+    "Algorithm",
+    "AlgorithmParameter",
     "Assignment",
     "Assignments",
     "AsyncCollection",

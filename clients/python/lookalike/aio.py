@@ -112,6 +112,7 @@ class AsyncLookalike:
 
     info = _sends(service_calls.info)
     models = _sends(service_calls.models)
+    algorithms = _sends(service_calls.algorithms)
     ready = _sends(service_calls.ready)
     embed = _sends(service_calls.embed)
     embed_texts = _sends(service_calls.embed_texts)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -105,8 +107,16 @@ def _request(call: Call[Any]) -> dict[str, Any]:
         "json": call.json,
         "data": call.form,
         "files": files or None,
-        "headers": {"Accept": call.accept},
+        "headers": {"Accept": call.accept} | _trace_headers(),
     }
+
+
+def _trace_headers() -> dict[str, str]:
+    """`traceparent` of the span that the caller is in, if the caller's program uses OpenTelemetry."""
+    headers: dict[str, str] = {}
+    if "opentelemetry.trace" in sys.modules:
+        import_module("opentelemetry.propagate").inject(headers)
+    return headers
 
 
 @contextmanager

@@ -15,7 +15,10 @@ LookalikeError
 │   ├── NotAcceptable         406 not_acceptable
 │   ├── BodyTooLarge          413 body_too_large
 │   ├── TooManyImages         413 too_many_images
+│   ├── UploadTooSlow         408 upload_too_slow        the body does not come in the time it has
 │   └── MethodNotAllowed      405 method_not_allowed
+├── Unauthorized              401 unauthorized           no API key, or not one of the service's
+├── Forbidden                 403 forbidden              the key's role or collections do not allow it
 ├── ImageError                422 image_error            one image; in a batch it is a value, not raised
 │   ├── EmptyImage            422 empty_image
 │   ├── UnsupportedImage      415 unsupported_image
@@ -44,6 +47,7 @@ LookalikeError
 │   └── WeightsMissing        409 weights_missing
 ├── Unavailable               503 unavailable            tried again before it is raised
 │   ├── Overloaded            429 overloaded
+│   ├── RateLimited           429 rate_limited           this caller's share is used up
 │   ├── StoreUnavailable      503 store_unavailable
 │   └── NotReady              503 not_ready
 ├── Internal                  500 internal_error
@@ -177,10 +181,28 @@ class TooManyImages(InvalidRequest):
     code, status = "too_many_images", 413
 
 
+class UploadTooSlow(InvalidRequest):
+    """The request body did not come in the time that it has."""
+
+    code, status = "upload_too_slow", 408
+
+
 class MethodNotAllowed(InvalidRequest):
     """The path exists, but not with this method."""
 
     code, status = "method_not_allowed", 405
+
+
+class Unauthorized(LookalikeError):
+    """The request has no API key, or not one of the service's."""
+
+    code, status = "unauthorized", 401
+
+
+class Forbidden(LookalikeError):
+    """The key's role or collections do not allow this call."""
+
+    code, status = "forbidden", 403
 
 
 class ImageError(LookalikeError):
@@ -367,6 +389,12 @@ class Overloaded(Unavailable):
     """The queue is full."""
 
     code, status = "overloaded", 429
+
+
+class RateLimited(Unavailable):
+    """This caller's share of requests or images is used up for the moment."""
+
+    code, status = "rate_limited", 429
 
 
 class StoreUnavailable(Unavailable):

@@ -22,6 +22,11 @@ def models() -> Call[list[results.Model]]:
     return Call("GET", "/v1/models", records(results.Model, "models"))
 
 
+def algorithms() -> Call[list[results.Algorithm]]:
+    """The clustering algorithms, with their parameters, defaults and what they mean."""
+    return Call("GET", "/v1/algorithms", records(results.Algorithm, "algorithms"))
+
+
 def ready() -> Call[results.Readiness]:
     """Ask whether a canary image embeds and the store answers. Raises NotReady if not, at once."""
     return Call("GET", "/readyz", record(results.Readiness), repeat="never")

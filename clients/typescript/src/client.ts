@@ -4,7 +4,7 @@ import { Job } from "./job.js";
 import { onlyFailed } from "./items.js";
 import { type CallOptions, type LookalikeOptions, Transport } from "./transport.js";
 import type {
-  CollectionInfo, CollectionRequest, EmbedOptions, Embeddings, ExplainOptions, Explanation, Info,
+  Algorithm, CollectionInfo, CollectionRequest, EmbedOptions, Embeddings, ExplainOptions, Explanation, Info,
   JobsOptions, JobStatus, Model, Readiness,
 } from "./types.js";
 
@@ -33,6 +33,14 @@ export class Lookalike {
       http.GET("/v1/models", { signal }),
     );
     return models as Model[]; // openapi-fetch takes the pair `input_size` for a list
+  }
+
+  /** The clustering algorithms, with their parameters, defaults and what they mean. */
+  async algorithms(options: CallOptions = {}): Promise<Algorithm[]> {
+    const { algorithms } = await this.#transport.send("always", options, (http, signal) =>
+      http.GET("/v1/algorithms", { signal }),
+    );
+    return algorithms;
   }
 
   /** Ask whether a canary image embeds and the store answers. Rejects with NotReady if not, at once. */

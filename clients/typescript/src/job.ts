@@ -1,4 +1,5 @@
-import { JobCancelled, TimedOut } from "./errors.js";
+import { JobCancelled, LookalikeError, TimedOut } from "./errors.js";
+import { readEvents } from "./events.js";
 import { errorOf } from "./problems.js";
 import { sleep } from "./retrying.js";
 import type { CallOptions, Transport } from "./transport.js";
@@ -44,6 +45,37 @@ export class Job {
     this.status = await this.#transport.send("always", options, (http, signal) =>
       http.DELETE("/v1/jobs/{id}", { params, signal }),
     );
+  }
+
+  /**
+   * Each change of its state and progress as it comes, up to the last one; a stream that breaks off is begun
+   * anew. It ends without an error also for a job that failed. Rejects with UnknownJob, or the signal's reason.
+   */
+  async *watch({ signal }: CallOptions = {}): AsyncGenerator<JobStatus, void> {
+    for (let fruitless = 0; ; fruitless++) {
+      try {
+        for await (const status of this.#events(signal)) {
+          fruitless = 0;
+          this.status = status;
+          yield status;
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof LookalikeError && error.status !== undefined) throw error;
+      }
+      if (isFinished(this.status)) return;
+      await sleep(Math.min(FIRST_DELAY * 2 ** fruitless, LONGEST_DELAY), signal);
+    }
+  }
+
+  async *#events(signal: AbortSignal | undefined): AsyncGenerator<JobStatus, void> {
+    const params = { path: { id: this.id } };
+    const headers = { Accept: "text/event-stream" };
+    const options = signal ? { signal } : {};
+    const stream = await this.#transport.send("always", options, (http, signal) =>
+      http.GET("/v1/jobs/{id}/events", { params, headers, parseAs: "stream", signal }),
+    );
+    for await (const data of readEvents(stream as ReadableStream<Uint8Array>)) yield JSON.parse(data) as JobStatus;
   }
 
   /**

@@ -72,9 +72,24 @@ export class TooManyImages extends InvalidRequest {
   override readonly name: string = "TooManyImages";
 }
 
+/** 408 `upload_too_slow`: The request body did not come in the time that it has. */
+export class UploadTooSlow extends InvalidRequest {
+  override readonly name: string = "UploadTooSlow";
+}
+
 /** 405 `method_not_allowed`: The path exists, but not with this method. */
 export class MethodNotAllowed extends InvalidRequest {
   override readonly name: string = "MethodNotAllowed";
+}
+
+/** 401 `unauthorized`: The request has no API key, or not one of the service's. */
+export class Unauthorized extends LookalikeError {
+  override readonly name: string = "Unauthorized";
+}
+
+/** 403 `forbidden`: The key's role or collections do not allow this call. */
+export class Forbidden extends LookalikeError {
+  override readonly name: string = "Forbidden";
 }
 
 /** 422 `image_error`: One image cannot be used; the others of its request are served. */
@@ -268,7 +283,10 @@ export const errorClasses = {
   not_acceptable: NotAcceptable,
   body_too_large: BodyTooLarge,
   too_many_images: TooManyImages,
+  upload_too_slow: UploadTooSlow,
   method_not_allowed: MethodNotAllowed,
+  unauthorized: Unauthorized,
+  forbidden: Forbidden,
   image_error: ImageError,
   empty_image: EmptyImage,
   unsupported_image: UnsupportedImage,

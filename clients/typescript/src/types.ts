@@ -8,7 +8,9 @@ type Schemas = components["schemas"];
 /** Qdrant's filter JSON over `metadata.*` and `clusters.*`. */
 export type Filter = Record<string, unknown>;
 
+export type Access = Schemas["Access"];
 export type Agreement = Schemas["AgreementOut"];
+export type Algorithm = Schemas["Algorithm"];
 export type Assignments = Schemas["AssignResponse"];
 export type Calibration = Schemas["CalibrationOut"];
 export type ClusterCard = Schemas["ClusterCard"];

@@ -1,5 +1,6 @@
 """What calls return: frozen records that mirror the service's JSON field by field."""
 
+from lookalike.results.algorithms import Algorithm, AlgorithmParameter
 from lookalike.results.analyses import (
     Agreement,
     Assignment,
@@ -83,11 +84,14 @@ from lookalike.results.searching import (
     SearchBatchItem,
     SearchResult,
 )
-from lookalike.results.service import Info, Model, Readiness
+from lookalike.results.service import Access, Info, Model, Readiness
 from lookalike.results.training import Training, TrainingEpoch, UnusedImage
 
 __all__ = [
+    "Access",
     "Agreement",
+    "Algorithm",
+    "AlgorithmParameter",
     "Assignment",
     "Assignments",
     "Calibration",

@@ -7,6 +7,18 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What the client's key allows; `collections` are names and patterns, None for all.
+
+    `keys`: whether the service asks for keys at all.
+    """
+
+    keys: bool
+    role: Literal["read", "write", "admin"]
+    collections: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """What runs at the URL."""
 
@@ -15,6 +27,8 @@ class Info:
     device: str
     dtype: str
     store: Literal["embedded", "qdrant"]
+    access: Access | None = None
+    """None from a service that is older than its keys."""
 
 
 @dataclass(frozen=True, slots=True)
