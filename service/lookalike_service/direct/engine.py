@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -69,7 +71,13 @@ class DirectEngine:
         self.passes_at_once = 1
         self._starting = asyncio.Lock()
         # Bounded by the calls under way, not by the service's queue.
-        bounded = settings.model_copy(update={"max_queue": 2 * CALLS_AT_ONCE * CALL_IMAGES})
+        bounded = settings.model_copy(
+            update={
+                "max_queue": 2 * CALLS_AT_ONCE * CALL_IMAGES,
+                "max_queue_seconds": math.inf,
+                "max_queue_pixels": sys.maxsize,
+            }
+        )
         self._embedder = _TimedEmbedder(bounded, self._infer, stages)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="direct", daemon=True)
@@ -114,6 +122,8 @@ class DirectEngine:
         self.passes_at_once = 2 if plan is None else plan.passes_at_once
         if plan is not None:
             size = plan.pipelined_batch(size)
+        # One pass more than run, or none would be full when the next may begin.
+        self._embedder.fit(size, self.passes_at_once + 1)
         return Batcher(self._encode, size=size, at_once=self.passes_at_once)
 
     async def _infer(self, item: EncodeItem) -> Outcome:

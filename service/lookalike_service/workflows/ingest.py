@@ -105,10 +105,10 @@ async def _ingest(
     ]
     todo = [i for i, p in enumerate(planned) if outcomes[i] is None and not p.same_bytes]
     data = [planned[i].image.data for i in todo]
-    results = await embedder.embed(encoders[0], data, keep_thumbnail=True)
+    results = await embedder.embed(encoders[0], data, keep_thumbnail=True, bulk=True)
     others: Sequence[Embedded | LookalikeError | None] = [None] * len(todo)
     if len(encoders) > 1:
-        others = await embedder.embed(encoders[1], data)
+        others = await embedder.embed(encoders[1], data, bulk=True)
     points = []
     for i, result, other in zip(todo, results, others, strict=True):
         if isinstance(result, LookalikeError):

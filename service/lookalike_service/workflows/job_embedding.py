@@ -57,5 +57,5 @@ class JobEmbedding:
     def _results(
         self, encoder: Encoder, images: Sequence[bytes]
     ) -> list[Embedded | LookalikeError]:
-        call = self._embedder.embed(encoder, images)
+        call = self._embedder.embed(encoder, images, bulk=True)
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
