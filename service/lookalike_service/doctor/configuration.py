@@ -1,0 +1,96 @@
+"""Settings: names that exist, values that will do, and who may reach the service."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from lookalike_service.doctor.finding import Finding, Surroundings, ok, problem, skipped, warning
+
+if TYPE_CHECKING:
+    from lookalike_service.settings import Settings
+
+PREFIX = "LOOKALIKE_"
+_OF_CLIENTS = ("LOOKALIKE_URL", "LOOKALIKE_API_KEY")
+
+
+def read_settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
+    """The settings, if they can be read, and what is to be said of their names and values."""
+    try:
+        from pydantic import ValidationError  # noqa: PLC0415 - the extra may be missing
+
+        from lookalike_service.settings import Settings  # noqa: PLC0415
+    except ImportError as error:
+        return None, [skipped("settings", f"the extra 'service' is not installed ({error})")]
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    findings = list(_unknown_names(environment, [*known, *_OF_CLIENTS]))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        findings += [
+            problem(
+                "settings",
+                f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}",
+                "`lookalike serve --help` and docs say what is allowed",
+            )
+            for each in error.errors(include_input=False)
+        ]
+        return None, findings
+    given = sum(name in environment for name in known)
+    return settings, findings or [ok("settings", f"{given} variables set, all known")]
+
+
+def _unknown_names(environment: Mapping[str, str], known: list[str]) -> Iterator[Finding]:
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            todo = f"did you mean {close[0]}?" if close else "remove it"
+            yield warning("settings", f"{name} is not a setting, and does nothing", todo)
+
+
+def access(surroundings: Surroundings) -> Iterator[Finding]:
+    """Who may call: keys, or an address that only this machine reaches."""
+    settings = surroundings.settings
+    if settings is None:
+        yield skipped("access", "no settings to look at")
+        return
+    from lookalike_service.access.exposure import check_address  # noqa: PLC0415 - as the settings
+    from lookalike_service.access.keyring import open_keyring  # noqa: PLC0415
+    from lookalike_service.errors import InvalidField  # noqa: PLC0415
+
+    try:
+        keys = open_keyring(settings) is not None
+        check_address(settings, has_keys=keys)
+    except InvalidField as error:
+        what, _, todo = error.detail.partition(". ")
+        yield problem("access", what, todo or "see docs/operations.md")
+        return
+    if keys:
+        yield ok("access", f"with API keys, on {settings.host}")
+    elif settings.open:
+        todo = "make sure that something in front authenticates, or use API keys (`lookalike keys`)"
+        yield warning("access", "LOOKALIKE_OPEN: whoever reaches the port may do everything", todo)
+    else:
+        yield ok("access", f"no keys; {settings.host} is reached from this machine alone")
+
+
+def store(surroundings: Surroundings) -> Iterator[Finding]:
+    """Options that the chosen store can meet."""
+    settings = surroundings.settings
+    if settings is None:
+        yield skipped("store options", "no settings to look at")
+        return
+    from lookalike_service.errors import InvalidField  # noqa: PLC0415 - as the settings
+    from lookalike_service.store.factory import embedded_options, server_options  # noqa: PLC0415
+
+    try:
+        if settings.qdrant_url is None:
+            embedded_options(settings)
+            yield ok("store options", f"embedded, in {settings.data}")
+        else:
+            server_options(settings)
+            yield ok("store options", "a Qdrant server")
+    except InvalidField as error:
+        what, _, todo = error.detail.rpartition("; ")
+        yield problem("store options", what or error.detail, todo)
