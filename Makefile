@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := clients/typescript/node_modules/.ready
+PAGE_PACKAGES := clients/explorer/node_modules/.ready
 # Images of containers often set it; then each of the many processes here would compile torch's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-ts typescript check bench serve clean
+.PHONY: demo test test-ts typescript explorer check bench serve clean
 
 ## demo: similar images, a heat map, clusters and a 2-D map of real pictures, into demo/ (IMAGES=folder for yours)
 demo: $(READY)
@@ -26,6 +27,11 @@ typescript: $(READY) $(PACKAGES)
 	$(BIN)/python clients/typescript/generate.py
 	npm --prefix clients/typescript run generate
 
+## explorer: build the page that the service shows at / anew, and test its logic (needs Node 20.19 or newer)
+explorer: $(PAGE_PACKAGES)
+	npm --prefix clients/explorer run build
+	npm --prefix clients/explorer test
+
 ## check: formatting, lint, types, and the direction of imports
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -42,7 +48,7 @@ serve: $(READY)
 	$(BIN)/lookalike serve
 
 clean:
-	rm -rf $(VENV) demo clients/typescript/node_modules
+	rm -rf $(VENV) demo clients/typescript/node_modules clients/explorer/node_modules
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -52,4 +58,8 @@ $(READY): pyproject.toml constraints.txt
 
 $(PACKAGES): clients/typescript/package.json
 	npm --prefix clients/typescript install --no-audit --no-fund
+	touch $@
+
+$(PAGE_PACKAGES): clients/explorer/package-lock.json
+	npm --prefix clients/explorer ci --no-audit --no-fund
 	touch $@

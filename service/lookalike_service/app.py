@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,9 +23,10 @@ from _bentoml_sdk.service import Service
 from bentoml._internal.marshal.dispatcher import NonBlockSema, Optimizer
 from fastapi import FastAPI
 
+from lookalike_service import __version__, logs
 from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
-from lookalike_service.api.metrics import Metrics
+from lookalike_service.api.watching import watch
 from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
 from lookalike_service.encoders.plans.process import tune_process
 from lookalike_service.encoders.protocol import Encoder
@@ -34,6 +36,9 @@ from lookalike_service.errors import Overloaded
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import get_settings
 from lookalike_service.store.factory import open_store
+from lookalike_service.store.observed import observed
+from lookalike_service.telemetry import tracing
+from lookalike_service.telemetry.metrics import Metrics
 from lookalike_service.training.models_folder import ModelsFolder
 from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.job_embedding import JobEmbedding
@@ -85,24 +90,31 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
     @contextlib.asynccontextmanager
     async def open_context(self, app: FastAPI) -> AsyncIterator[Context]:
         """Start encoder, store, jobs and the batch dispatcher; stop them in reverse."""
+        # Here too, for `bentoml serve`, which sets up logging of its own.
+        logs.configure(settings.log_format, secrets=settings.secrets)
         async with contextlib.AsyncExitStack() as stack:
+            if settings.traces:
+                tracing.configure(__version__)
+                stack.push_async_callback(asyncio.to_thread, tracing.shut_down)
             await stack.enter_async_context(super().lifespan(app))
             service: Lookalike = self._service_instance
-            store = await asyncio.to_thread(open_store, settings)
+            store = observed(await asyncio.to_thread(open_store, settings), metrics)
             stack.push_async_callback(asyncio.to_thread, store.close)
-            embedder = Embedder(settings, self.infer)
+            embedder = Embedder(settings, self.infer, metrics)
             stack.callback(embedder.close)
             stack.callback(self.stop_dispatchers)
             embedding = JobEmbedding(embedder, service.encoders, asyncio.get_running_loop())
-            jobs = JobRunner(store, job_kinds(embedding), settings)
+            jobs = JobRunner(store, job_kinds(embedding), settings, metrics)
             await asyncio.to_thread(jobs.start)
             stack.push_async_callback(asyncio.to_thread, jobs.stop)
             context = Context(settings, service.encoders, embedder, store, jobs, metrics)
             default = service.encoders.get()
             await self.warm_up(default)
-            self.fit_batching(default)
+            self.fit_batching(default, embedder)
             idle = asyncio.create_task(_unload_idle(service.encoders))
             stack.callback(idle.cancel)
+            watching = asyncio.create_task(watch(context))
+            stack.callback(watching.cancel)
             log.info("ready", model=service.encoders.default, store=store.kind)
             yield context
 
@@ -123,11 +135,12 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         for burst in (1,) * 9 + (2, 3, 3, settings.max_batch_size):
             await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
 
-    def fit_batching(self, encoder: Encoder) -> None:
+    def fit_batching(self, encoder: Encoder, embedder: Embedder) -> None:
         """Batch no more, and wait no longer for company, than was measured to pay."""
         plan = encoder.info.plan
         if plan is None:
             return
+        embedder.fit(plan.pipelined_batch(settings.max_batch_size), plan.passes_at_once)
         self._limiter = anyio.CapacityLimiter(plan.passes_at_once)
         for dispatcher in self.dispatchers.values():
             dispatcher._sema = NonBlockSema(plan.passes_at_once)
@@ -167,6 +180,7 @@ class Lookalike:
             budget_bytes=settings.model_memory_bytes,
             idle_seconds=settings.model_idle_seconds,
             discover=ModelsFolder(settings.models_folder).specs,
+            metrics=metrics,
         )
         for model in (None, *settings.preload):
             self.encoders.get(model)
@@ -176,5 +190,9 @@ class Lookalike:
     )
     def encode(self, items: list[Any]) -> list[Any]:
         """One pass of the model: EncodeItem in, EncodedItem or error out, in order."""
-        with metrics.batch(len(items)):
+        now = time.perf_counter()
+        for item in items:
+            metrics.waited(now - item.origin.since)
+        spans = [item.origin.span for item in items if item.origin.span is not None]
+        with metrics.batch(len(items)), tracing.span("batch", links=spans, images=len(items)):
             return encode_items(items)

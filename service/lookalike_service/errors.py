@@ -15,7 +15,10 @@ LookalikeError
 │   ├── NotAcceptable         406 not_acceptable         no answer of the accepted types
 │   ├── BodyTooLarge          413 body_too_large
 │   ├── TooManyImages         413 too_many_images
+│   ├── UploadTooSlow         408 upload_too_slow        the body does not come in the time it has
 │   └── MethodNotAllowed      405 method_not_allowed
+├── Unauthorized              401 unauthorized           no API key, or not one of the service's
+├── Forbidden                 403 forbidden              the key's role or collections do not allow it
 ├── ImageError                                           one image; its batch mates are served
 │   ├── EmptyImage            422 empty_image
 │   ├── UnsupportedImage      415 unsupported_image      not an image, or of a format that is not read
@@ -47,6 +50,7 @@ LookalikeError
 │   └── WeightsMissing        409 weights_missing        not on this machine, and no hub to get them from
 ├── Unavailable                                          try again; carries Retry-After
 │   ├── Overloaded            429 overloaded
+│   ├── RateLimited           429 rate_limited           this caller's share is used up
 │   ├── StoreUnavailable      503 store_unavailable
 │   └── NotReady              503 not_ready
 └── Internal                  500 internal_error         a fault of the service; details are in its log
@@ -164,10 +168,28 @@ class TooManyImages(InvalidRequest):
     code, status, title = "too_many_images", 413, "Too many images"
 
 
+class UploadTooSlow(InvalidRequest):
+    """The request body did not come in the time that it has."""
+
+    code, status, title = "upload_too_slow", 408, "Upload too slow"
+
+
 class MethodNotAllowed(InvalidRequest):
     """The path exists, but not with this method."""
 
     code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class Unauthorized(LookalikeError):
+    """The request has no API key, or not one of the service's."""
+
+    code, status, title = "unauthorized", 401, "Unauthorized"
+
+
+class Forbidden(LookalikeError):
+    """The key's role or collections do not allow this call."""
+
+    code, status, title = "forbidden", 403, "Forbidden"
 
 
 class ImageError(LookalikeError):
@@ -358,6 +380,12 @@ class Overloaded(Unavailable):
     """The queue is full."""
 
     code, status, title = "overloaded", 429, "Overloaded"
+
+
+class RateLimited(Unavailable):
+    """This caller's share of requests or images is used up for the moment."""
+
+    code, status, title = "rate_limited", 429, "Rate limited"
 
 
 class StoreUnavailable(Unavailable):

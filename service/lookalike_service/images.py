@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +15,11 @@ from PIL import Image as Pillow
 from PIL import TiffImagePlugin, UnidentifiedImageError
 
 from lookalike_service import errors
+from lookalike_service.image_structure import BoundedReads, check_structure
+
+# Pillow remarks on what is odd about a file, for every tag anew: strangers' files would fill the log.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 Pixels = NDArray[np.uint8]
 
@@ -119,6 +126,7 @@ def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
             f"The image has {len(data):,} bytes; at most {limits.max_bytes:,} are allowed."
         )
     format = _format(data)
+    check_structure(data, format)
     with _open(data, format, limits) as file:
         _check_size(file.size, limits)
         width, height = file.size
@@ -186,7 +194,11 @@ def _format(data: bytes) -> str:
 def _open(data: bytes, format: str, limits: Limits) -> Pillow.Image:
     """The file with its header read. GIF may reserve a frame here, within Pillow's ceiling."""
     try:
-        return Pillow.open(io.BytesIO(data), formats=[format.upper()])
+        return Pillow.open(BoundedReads(data, format), formats=[format.upper()])
+    except errors.ImageError:
+        raise
+    except MemoryError as error:
+        raise errors.TooManyPixels("There is not memory enough to read the image.") from error
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise errors.TooManyPixels(
             f"The image declares more pixels than the {limits.max_pixels:,} that are decoded."
@@ -296,7 +308,7 @@ def _tiff_end_missing(data: bytes) -> bool:
     order = "<" if data[:2] == b"II" else ">"
     if data[2:4] in (b"*\0", b"\0*") and struct.unpack_from(order + "I", data, 4)[0] >= len(data):
         return True
-    with Pillow.open(io.BytesIO(data), formats=["TIFF"]) as file:
+    with Pillow.open(BoundedReads(data, "tiff"), formats=["TIFF"]) as file:
         tags = file.tag_v2 if isinstance(file, TiffImagePlugin.TiffImageFile) else {}
     strips = zip(tags.get(273, ()), tags.get(279, ()), strict=False)
     tiles = zip(tags.get(324, ()), tags.get(325, ()), strict=False)

@@ -23,15 +23,23 @@ def serve(  # noqa: PLR0917 - typer reads the options off the signature
     qdrant_url: Annotated[
         str | None, typer.Option(help="Use this Qdrant server instead of the embedded store.")
     ] = None,
+    exposed: Annotated[
+        bool | None,
+        typer.Option(
+            "--open", help="Answer without API keys: something in front authenticates callers."
+        ),
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json [default: text].")] = None,
 ) -> None:
     """Run the service: embeddings, explanations, search, clusters and maps over HTTP.
+
+    Without API keys (`lookalike keys new`, LOOKALIKE_API_KEYS_FILE) it listens on this machine alone.
 
     Every option is also a LOOKALIKE_* variable (LOOKALIKE_PORT, LOOKALIKE_DATA, ...); options win.
     """
     options = {
         "HOST": host, "PORT": port, "DATA": data, "MODEL": model, "QDRANT_URL": qdrant_url,
-        "LOG_FORMAT": log_format,
+        "LOG_FORMAT": log_format, "OPEN": exposed,
     }  # fmt: skip
     os.environ.update({f"LOOKALIKE_{k}": str(v) for k, v in options.items() if v is not None})
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -45,6 +53,9 @@ def run() -> None:
     from pydantic import ValidationError  # noqa: PLC0415
 
     from lookalike_service import logs  # noqa: PLC0415
+    from lookalike_service.access.exposure import check_address  # noqa: PLC0415
+    from lookalike_service.access.keyring import open_keyring  # noqa: PLC0415
+    from lookalike_service.errors import InvalidField  # noqa: PLC0415
     from lookalike_service.settings import get_settings  # noqa: PLC0415
 
     try:
@@ -56,7 +67,13 @@ def run() -> None:
                 f"LOOKALIKE_{name}: {problem['msg']} (given: {problem['input']!r})", err=True
             )
         raise typer.Exit(2) from error
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, secrets=settings.secrets)
+    logs.log_uncaught()
+    try:
+        check_address(settings, has_keys=open_keyring(settings) is not None)
+    except InvalidField as error:
+        typer.echo(f"lookalike serve: {error.detail}", err=True)
+        raise typer.Exit(2) from error
     from lookalike_service.app import Lookalike  # noqa: PLC0415
 
     uvicorn.run(

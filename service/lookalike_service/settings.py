@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PlanName = Literal[
@@ -23,19 +24,59 @@ PlanName = Literal[
 ]
 """The ways to run a network; `encoders/plans/engines.py` says what each is."""
 
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\[\]:-]+$")]
+
 
 def _cache_folder() -> Path:
     """The user's cache folder, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lookalike"
 
 
+def _otlp_endpoint_given() -> bool:
+    """Whether OpenTelemetry's own variables name a collector."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return any(os.environ.get(name) for name in names)
+
+
 class Settings(BaseSettings):
     """What one service process runs with; every field is a `LOOKALIKE_*` variable."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOKALIKE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LOOKALIKE_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(3000, ge=0, le=65535, description="Port to listen on.")
+    api_keys_file: Path | None = Field(
+        None,
+        description="File of the API keys that callers must have, read again when it changes; "
+        "`lookalike keys` writes it.",
+    )
+    api_keys: str | None = Field(
+        None, description="The same as JSON, where there is no file to give."
+    )
+    open: bool = Field(
+        False,
+        description="Answer others than this machine without keys: something in front authenticates.",
+    )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Host names that requests may be for besides this machine's own, as a JSON list; by "
+        "default any, but without keys none.",
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        (),
+        description="Origins whose pages may use the service, as a JSON list of scheme://host[:port].",
+    )
+    rate_requests: float | None = Field(
+        None, gt=0, description="Requests per second for each key, or address without keys."
+    )
+    rate_images: float | None = Field(
+        None, gt=0, description="Images and texts that they send per second; beyond: 429."
+    )
+    rate_burst_seconds: float = Field(
+        10, ge=0, description="So many seconds' worth of both may come at once after a pause."
+    )
     data: Path = Field(Path("lookalike-data"), description="Folder of the embedded store.")
     models_dir: Path | None = Field(
         None, description="Folder of models trained here; by default `models` in the data folder."
@@ -90,6 +131,11 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(256 * 2**20, gt=0, description="Largest request body.")
+    upload_seconds: float = Field(
+        30,
+        gt=0,
+        description="Time for a request's headers, and for its body besides 1 s per 16 kB.",
+    )
     max_image_bytes: int = Field(32 * 2**20, gt=0, description="Largest image file.")
     max_image_pixels: int = Field(
         100_000_000, gt=0, description="Most pixels an image may declare."
@@ -98,6 +144,18 @@ class Settings(BaseSettings):
     max_batch_size: int = Field(32, gt=0, description="Most images in one pass of the model.")
     max_queue: int = Field(
         1024, gt=0, description="Images accepted and not yet embedded; beyond: 429."
+    )
+    max_queue_pixels: int = Field(
+        4_000_000_000, gt=0, description="Pixels that they may declare together; beyond: 429."
+    )
+    max_queue_seconds: float = Field(
+        2.0, gt=0, description="What would wait longer for its turn is refused at once: 429."
+    )
+    max_decoding_pixels: int = Field(
+        200_000_000, gt=0, description="Pixels decoded at the same time; one image may have more."
+    )
+    max_bodies_bytes: int = Field(
+        2**30, gt=0, description="Request bodies held in memory at the same time; beyond: 429."
     )
     max_wait_ms: float = Field(5.0, ge=0, description="Longest a lone request waits for company.")
     decode_threads: int = Field(
@@ -109,6 +167,17 @@ class Settings(BaseSettings):
         description="Threads a job may use.",
     )
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` or `json`.")
+    traces: bool = Field(
+        default_factory=_otlp_endpoint_given,
+        description="Send traces by OTLP; by default where OTEL_EXPORTER_OTLP_ENDPOINT is set.",
+    )
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log line may show."""
+        values = [value for _, value in self if isinstance(value, SecretStr)]
+        password = urlsplit(self.qdrant_url or "").password
+        return [value.get_secret_value() for value in values] + ([password] if password else [])
 
     @property
     def models_folder(self) -> Path:

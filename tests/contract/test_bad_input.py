@@ -347,11 +347,11 @@ def test_a_collection_cannot_change_its_space(service: FakeService) -> None:
 def test_a_full_queue_is_answered_at_once_with_retry_after() -> None:
     with fake_service(max_queue=1, max_images=8) as service:
         started = service.client.app.state.context.embedder  # type: ignore[attr-defined]
-        started._in_flight = 1
+        started.turns.images = 1
         response = service.client.post("/v1/embed", content=jpeg(), headers=JPEG)
         assert_problem(response, 429, "overloaded")
         assert int(response.headers["retry-after"]) >= 1
-        started._in_flight = 0
+        started.turns.images = 0
         assert service.client.post("/v1/embed", content=jpeg(), headers=JPEG).status_code == 200
 
 

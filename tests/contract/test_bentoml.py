@@ -18,6 +18,7 @@ from lookalike_service.encoders.batch import EncodedItem, EncodeItem
 from lookalike_service.encoders.plans.plan import Agreement, Plan
 from lookalike_service.encoders.protocol import Encoded, Pixels
 from lookalike_service.errors import EncoderFailed
+from lookalike_service.workflows.embedding import Embedder
 from tests.fakes.encoder import POISON, SIZE, FakeEncoder
 
 
@@ -123,7 +124,7 @@ class MeetingEncoder(FakeEncoder):
 async def test_a_batch_stands_ready_while_every_stream_runs_one(app: ModuleType) -> None:
     encoder = MeetingEncoder()
     async with started(app, encoder) as (factory, _):
-        factory.fit_batching(encoder)
+        factory.fit_batching(encoder, Embedder(app.settings, factory.infer))
         encoder.meeting = threading.Barrier(3)
         outcomes = await asyncio.gather(*(factory.infer(item(encoder, i)) for i in range(6)))
     assert all(isinstance(outcome, EncodedItem) for outcome in outcomes), outcomes

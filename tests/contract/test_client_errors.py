@@ -57,6 +57,7 @@ def test_a_code_on_the_wire_becomes_its_class(cls: type[service.LookalikeError])
 
 MIRRORED: list[tuple[type, type[BaseModel]]] = [
     (results.ItemError, problems.ItemError),
+    (results.Access, about.Access),
     (results.Info, about.Info),
     (results.Model, about.Model),
     (results.Readiness, about.Readiness),

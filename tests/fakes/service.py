@@ -16,12 +16,13 @@ from starlette.testclient import TestClient
 
 from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
-from lookalike_service.api.metrics import Metrics
 from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import Settings
+from lookalike_service.store.observed import observed
+from lookalike_service.telemetry.metrics import Metrics
 from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.job_embedding import JobEmbedding
 from lookalike_service.workflows.kinds import job_kinds
@@ -42,7 +43,8 @@ def fake_app(
     encoder: Encoder, store: FakeStore, more: Sequence[Encoder] = (), **settings: Any
 ) -> FastAPI:
     """The service's app, which offers `more` encoders too; settings override the defaults."""
-    configured = Settings(**settings)
+    configured, metrics = Settings(**settings), Metrics()
+    watched = observed(store, metrics)
     offered = {each.info.model: each for each in (encoder, *more)}
 
     async def infer(item: EncodeItem) -> Outcome:
@@ -50,25 +52,29 @@ def fake_app(
 
     @contextlib.asynccontextmanager
     async def open_context(app: FastAPI) -> AsyncIterator[Context]:
-        embedder = Embedder(configured, infer)
+        embedder = Embedder(configured, infer, metrics)
         encoders = ServedEncoders(
-            tuple(offered), offered.__getitem__, budget_bytes=2**20, idle_seconds=3600
+            tuple(offered),
+            offered.__getitem__,
+            budget_bytes=2**20,
+            idle_seconds=3600,
+            metrics=metrics,
         )
         embedding = JobEmbedding(embedder, encoders, asyncio.get_running_loop())
-        jobs = JobRunner(store, job_kinds(embedding), configured)
+        jobs = JobRunner(watched, job_kinds(embedding), configured, metrics)
         jobs.start()
         yield Context(
             configured,
             encoders,
             embedder,
-            store,
+            watched,
             jobs,
-            app.state.metrics,
+            metrics,
         )
         await asyncio.to_thread(jobs.stop)  # a job may wait for this loop
         embedder.close()
 
-    return create_app(open_context, configured, Metrics())
+    return create_app(open_context, configured, metrics)
 
 
 @contextlib.contextmanager
@@ -78,7 +84,8 @@ def fake_service(
     """Start the service in this process."""
     encoder, store = encoder or FakeEncoder(), FakeStore()
     app = fake_app(encoder, store, more, **settings)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    # By loopback: without keys the service answers nobody else.
+    with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
         yield FakeService(client, encoder, store)
 
 

@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from lookalike_service.access.exposure import check_address
 from lookalike_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +23,7 @@ COMPOSE_FILES = [
     "docker-compose.yml",
     *(f"examples/{name}/docker-compose.yml" for name in EXAMPLES),
 ]
+IMAGE_HOST = re.findall(r"LOOKALIKE_HOST=(\S+)", (ROOT / "Dockerfile").read_text())[0]
 
 
 class Compose(yaml.SafeLoader):
@@ -96,6 +98,8 @@ def test_the_pod_runs_the_service_as_a_sidecar_that_the_app_reaches(name: str, p
     sidecar, app = pod["lookalike"], pod[name]
     assert sidecar["restartPolicy"] == "Always"
     assert sidecar["ports"][0]["containerPort"] == Settings().port
+    own = {entry["name"]: entry["value"] for entry in sidecar["env"]}
+    check_address(Settings(host=own["LOOKALIKE_HOST"]), has_keys=False)
     environment = {entry["name"]: entry["value"] for entry in app["env"]}
     assert environment["LOOKALIKE_URL"] == f"http://127.0.0.1:{Settings().port}"
     assert app["ports"][0]["containerPort"] == port
@@ -104,7 +108,10 @@ def test_the_pod_runs_the_service_as_a_sidecar_that_the_app_reaches(name: str, p
         ports = {each["name"] for each in container["ports"]}
         probes = [probe for key, probe in container.items() if key.endswith("Probe")]
         assert len(probes) == 2
-        assert {probe["httpGet"]["port"] for probe in probes} <= ports
+        if container is sidecar:
+            assert all("127.0.0.1:3000/livez" in probe["exec"]["command"][2] for probe in probes)
+        else:
+            assert {probe["httpGet"]["port"] for probe in probes} <= ports
     claim = spec["template"]["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"]
     assert claim == found["PersistentVolumeClaim"]["metadata"]["name"]
 
@@ -121,6 +128,17 @@ def test_compose_and_the_pod_are_of_the_same_images_and_ports(name: str, port: i
     assert "ports" not in services["lookalike"]
     assert services[name]["environment"]["LOOKALIKE_URL"] == f"http://lookalike:{Settings().port}"
     assert f"image: {services['lookalike']['image']}" in (ROOT / "docker-compose.yml").read_text()
+
+
+@pytest.mark.parametrize("path", COMPOSE_FILES)
+def test_the_service_starts_in_its_container_without_keys_where_others_do_not_reach_it(
+    path: str,
+) -> None:
+    lookalike = compose_file(path)["services"]["lookalike"]
+    check_address(
+        Settings(host=IMAGE_HOST, open=lookalike["environment"]["LOOKALIKE_OPEN"]), has_keys=False
+    )
+    assert all(port.startswith("127.0.0.1:") for port in lookalike.get("ports", []))
 
 
 @pytest.mark.parametrize(("name", "port"), EXAMPLES.items())

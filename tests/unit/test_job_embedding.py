@@ -45,7 +45,7 @@ async def embedded(
     def say() -> None:
         nonlocal asked
         asked += 1
-        embedder._in_flight = 32 if full_at_first and asked == 1 else 0
+        embedder.turns.images = 32 if full_at_first and asked == 1 else 0
 
     found = await asyncio.to_thread(embedding(embedder).embed, space, images, say)
     assert asked > full_at_first

@@ -6,11 +6,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
+import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from lookalike_service import __version__
+from lookalike_service.access.exposure import warning
+from lookalike_service.access.keyring import open_keyring
 from lookalike_service.api import (
+    algorithms,
     assignments,
     calibration,
     cluster_versions,
@@ -28,28 +32,45 @@ from lookalike_service.api import (
     migrations,
     openai,
     openapi,
+    page,
     problems,
     projections,
     search,
     search_batch,
     trainings,
 )
+from lookalike_service.api.admission import Admission
+from lookalike_service.api.browsers import Browsers
+from lookalike_service.api.collected import Collected
 from lookalike_service.api.context import Context
-from lookalike_service.api.metrics import Metrics
+from lookalike_service.api.headers import SecurityHeaders, cross_origin
 from lookalike_service.api.middleware import BodyLimit, Observed, RawPath
+from lookalike_service.api.reception import Reception
+from lookalike_service.api.security import Gate, Identified, check_guarded
 from lookalike_service.settings import Settings
+from lookalike_service.telemetry.metrics import Metrics
 
+log = structlog.get_logger(__name__)
 OpenContext = Callable[[FastAPI], AbstractAsyncContextManager[Context]]
 
 
 def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) -> FastAPI:
-    """The app; `open_context` starts what it works with and stops it again."""
+    """The app; `open_context` starts what it works with and stops it again.
+
+    Raises InvalidField for API keys that cannot be read.
+    """
+    keyring = open_keyring(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if keyring is None:
+            log.warning(warning(settings))
         async with open_context(app) as context:
             app.state.context = context
+            collected = Collected(context)
+            metrics.registry.register(collected)
             yield
+            metrics.registry.unregister(collected)
 
     app = FastAPI(
         title="Lookalike",
@@ -60,18 +81,26 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         redoc_url=None,
         middleware=[
             Middleware(RawPath),
+            Middleware(SecurityHeaders, has_keys=keyring is not None),
+            *cross_origin(settings),
             Middleware(Observed, metrics=metrics),
+            Middleware(Browsers, settings=settings, has_keys=keyring is not None),
+            Middleware(Identified),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+            Middleware(Reception, seconds=settings.upload_seconds),
+            Middleware(Admission, max_bytes=settings.max_bodies_bytes, metrics=metrics),
         ],
     )
     app.state.metrics = metrics
+    app.state.gate = Gate(keyring, settings)
     problems.install(app)
     for resource in (
-        health, embed, openai, explain, collections, images, search,
+        health, algorithms, embed, openai, explain, collections, images, search,
         search_batch, facets, calibration, clusterings, cluster_versions, assignments, exports,
         projections, comparisons, duplicates,
-        trainings, migrations, jobs
+        trainings, migrations, jobs, page,
     ):  # fmt: skip
+        check_guarded(resource.router)
         app.include_router(resource.router)
     openapi.install(app)
     return app

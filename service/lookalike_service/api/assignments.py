@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import Request
 from numpy.typing import NDArray
 
 from lookalike_service.api.context import Current
 from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.new_images import IMAGES_BODY, of_each
 from lookalike_service.api.problems import documented, item_error
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     LookalikeError,
     SpaceMismatch,
@@ -23,7 +24,7 @@ from lookalike_service.schemas.clusterings import AssignedItem, AssignResponse
 from lookalike_service.workflows import clustering
 from lookalike_service.workflows.assignment import assign
 
-router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
+router = guarded_router(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
 
 
 @router.post(
@@ -35,6 +36,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clu
     openapi_extra=IMAGES_BODY,
     summary="Find the clusters of new images",
 )
+@needs("read")
 async def assign_images(
     collection: str, name: str, request: Request, context: Current
 ) -> AssignResponse:

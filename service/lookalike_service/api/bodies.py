@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from lookalike_service.api.problems import from_validation
+from lookalike_service.api.security import Gate
 from lookalike_service.errors import (
     InvalidField,
     InvalidRequest,
@@ -22,6 +24,7 @@ from lookalike_service.errors import (
     UnsupportedMediaType,
 )
 from lookalike_service.settings import Settings
+from lookalike_service.telemetry.metrics import Metrics
 
 _MAX_FIELD_BYTES = 16 * 2**20
 Model = TypeVar("Model", bound=BaseModel)
@@ -58,7 +61,8 @@ async def read_form(
 ) -> Form:
     """Read multipart/form-data with these file parts and text fields, and no others.
 
-    Raises InvalidField for a part that is not allowed or of the wrong kind, TooManyImages, InvalidRequest.
+    Raises InvalidField for a part that is not allowed or of the wrong kind, TooManyImages, InvalidRequest,
+    RateLimited.
     """
     async with _parsed(request, settings) as parsed:
         form = Form()
@@ -75,7 +79,8 @@ async def read_form(
             else:
                 allowed = ", ".join([*files, *fields])
                 raise InvalidField(f"Part '{name}' is unknown here; allowed: {allowed}.")
-        return form
+    charge(request, sum(map(len, form.files.values())))
+    return form
 
 
 class _parsed:  # noqa: N801 - a context manager, used like a function
@@ -86,9 +91,10 @@ class _parsed:  # noqa: N801 - a context manager, used like a function
 
     async def __aenter__(self) -> FormData:
         try:
-            self._form = await self._request.form(
-                max_files=self._max_images, max_fields=16, max_part_size=_MAX_FIELD_BYTES
-            )
+            with _reading(self._request):
+                self._form = await self._request.form(
+                    max_files=self._max_images, max_fields=16, max_part_size=_MAX_FIELD_BYTES
+                )
         except HTTPException as error:
             if "Too many files" in str(error.detail):
                 raise TooManyImages(
@@ -101,6 +107,29 @@ class _parsed:  # noqa: N801 - a context manager, used like a function
         await self._form.close()
 
 
+async def read_body(request: Request) -> bytes:
+    """The whole body; its time is the stage `read`."""
+    with _reading(request):
+        return await request.body()
+
+
+async def read_raw_image(request: Request) -> Upload:
+    """The image that the body is. Raises RateLimited."""
+    charge(request, 1)
+    return Upload(await read_body(request))
+
+
+def charge(request: Request, count: int) -> None:
+    """Count so many images and texts to the caller's rate. Raises RateLimited."""
+    gate: Gate = request.app.state.gate
+    gate.images.use(request.state.caller.id, count)
+
+
+def _reading(request: Request) -> AbstractContextManager[object]:
+    metrics: Metrics = request.app.state.metrics
+    return metrics.stage("read")
+
+
 async def read_images(request: Request, settings: Settings, part: str = "images") -> list[Upload]:
     """The images of a multipart or raw request, at least one.
 
@@ -108,7 +137,7 @@ async def read_images(request: Request, settings: Settings, part: str = "images"
     """
     kind = media_type(request)
     if is_raw_image(kind):
-        return [Upload(await request.body())]
+        return [await read_raw_image(request)]
     if kind == "multipart/form-data":
         form = await read_form(request, settings, files=[part])
         return required(form, part)
@@ -130,7 +159,7 @@ def required(form: Form, part: str) -> list[Upload]:
 async def read_json(request: Request, model: type[Model]) -> Model:
     """The JSON body as this model. Raises InvalidRequest, InvalidField, MissingPart."""
     try:
-        return model.model_validate_json(await request.body())
+        return model.model_validate_json(await read_body(request))
     except ValidationError as error:
         raise from_validation(error.errors()) from error
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
-
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidParameters,
@@ -20,7 +19,7 @@ from lookalike_service.schemas.calibration import CalibrationOut, CalibrationReq
 from lookalike_service.schemas.jobs import Job
 from lookalike_service.workflows import calibration as workflow
 
-router = APIRouter(prefix="/v1/collections/{collection}/calibration", tags=["search"])
+router = guarded_router(prefix="/v1/collections/{collection}/calibration", tags=["search"])
 
 
 @router.post(
@@ -32,6 +31,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/calibration", tags=["sea
     ),
     summary="Calibrate the scores of a collection",
 )
+@needs("write")
 async def create(collection: str, context: Current, body: CalibrationRequest | None = None) -> Job:
     """Start a job that measures how alike unrelated images of the collection are; hits then say it."""
     parameters = await asyncio.to_thread(
@@ -46,6 +46,7 @@ async def create(collection: str, context: Current, body: CalibrationRequest | N
     responses=documented(UnknownCollection, UnknownCalibration, StoreUnavailable),
     summary="What the scores of a collection mean",
 )
+@needs("read")
 async def get(collection: str, context: Current) -> CalibrationOut:
     """The distribution of cosines of unrelated images, and the cosines from which verdicts change."""
     return await asyncio.to_thread(workflow.get, context.store, collection)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidParameters,
@@ -36,7 +37,7 @@ from lookalike_service.workflows import clustering, lineage
 from lookalike_service.workflows.cluster_naming import name_clusters
 from lookalike_service.workflows.cluster_notes import annotate
 
-router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
+router = guarded_router(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
 
 
 @router.patch(
@@ -52,6 +53,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clu
     ),
     summary="Name and describe a clustering's clusters",
 )
+@needs("write")
 async def describe(
     collection: str, name: str, body: ClusteringPatch, context: Current
 ) -> ClusteringOut:
@@ -77,6 +79,7 @@ async def describe(
     ),
     summary="Name clusters in words",
 )
+@needs("write")
 async def names(collection: str, name: str, body: NamingRequest, context: Current) -> Naming:
     """Name each cluster by the word whose text embedding suits it best compared with the other clusters.
 
@@ -110,6 +113,7 @@ class LineageQuery(BaseModel):
     ),
     summary="What became of a clustering's clusters in another",
 )
+@needs("read")
 async def compare(
     collection: str, name: str, *, query: Annotated[LineageQuery, Query()], context: Current
 ) -> LineageOut:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.cluster_cards import card_out, draw_card
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -40,7 +41,7 @@ from lookalike_service.workflows import clustering as workflow
 from lookalike_service.workflows.agreement import compare
 from lookalike_service.workflows.cluster_cards import describe
 
-router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
+router = guarded_router(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
 
 
 @router.post(
@@ -57,6 +58,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clu
     ),
     summary="Cluster the collection",
 )
+@needs("write")
 async def create(collection: str, body: ClusteringRequest, context: Current) -> Job:
     """Start a job that clusters the images and writes their labels; hits then carry them."""
     parameters = await asyncio.to_thread(workflow.validate, context.store, collection, body)
@@ -69,6 +71,7 @@ async def create(collection: str, body: ClusteringRequest, context: Current) -> 
     responses=documented(UnknownCollection, StoreUnavailable),
     summary="All clusterings",
 )
+@needs("read")
 async def list_clusterings(collection: str, context: Current) -> Clusterings:
     """Every clustering of the collection, by name."""
     found = await asyncio.to_thread(workflow.describe_all, context.store, collection)
@@ -94,6 +97,7 @@ async def list_clusterings(collection: str, context: Current) -> Clusterings:
     ),
     summary="One clustering",
 )
+@needs("read")
 async def get(request: Request, collection: str, name: str, context: Current) -> Response:
     """Its parameters, clusters with sizes, medoids, exemplars and outliers, and diagnostics.
 
@@ -127,6 +131,7 @@ class AgreementQuery(BaseModel):
     ),
     summary="Compare a clustering with a metadata field",
 )
+@needs("read")
 async def agreement(
     collection: str, name: str, *, query: Annotated[AgreementQuery, Query()], context: Current
 ) -> AgreementOut:
@@ -177,6 +182,7 @@ class CardQuery(BaseModel):
     ),
     summary="What a cluster is about",
 )
+@needs("read")
 async def card(
     request: Request,
     collection: str,
@@ -209,6 +215,7 @@ async def card(
     responses=documented(UnknownCollection, UnknownClustering, StoreUnavailable),
     summary="Drop a clustering",
 )
+@needs("write")
 async def delete(collection: str, name: str, context: Current) -> None:
     """Remove the run and its labels from all images."""
     await asyncio.to_thread(workflow.delete, context.store, collection, name)

@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
 from lookalike_service.api.responses import json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     CollectionExists,
     InvalidField,
@@ -25,7 +26,7 @@ from lookalike_service.store.protocol import Collection
 from lookalike_service.workflows import collections as workflow
 from lookalike_service.workflows import creation
 
-router = APIRouter(prefix="/v1/collections", tags=["collections"])
+router = guarded_router(prefix="/v1/collections", tags=["collections"])
 
 
 @router.get(
@@ -34,6 +35,7 @@ router = APIRouter(prefix="/v1/collections", tags=["collections"])
     responses=documented(StoreUnavailable),
     summary="All collections",
 )
+@needs("read")
 async def list_collections(context: Current) -> Collections:
     """Every collection, by name."""
     found = await asyncio.to_thread(context.store.collections)
@@ -56,6 +58,7 @@ async def list_collections(context: Current) -> Collections:
         },
     ),
 )
+@needs("admin")
 async def create(
     collection: Annotated[Name, Path()], context: Current, body: CollectionRequest | None = None
 ) -> Response:
@@ -79,6 +82,7 @@ async def create(
     responses=documented(UnknownCollection, StoreUnavailable),
     summary="Describe a collection",
 )
+@needs("read")
 async def describe(collection: str, context: Current) -> CollectionOut:
     """Its encoder, space, size and indexes."""
     return await _out(context, await asyncio.to_thread(context.store.collection, collection))
@@ -90,6 +94,7 @@ async def describe(collection: str, context: Current) -> CollectionOut:
     responses=documented(UnknownCollection, StoreUnavailable),
     summary="Drop a collection",
 )
+@needs("admin")
 async def drop(collection: str, context: Current) -> None:
     """Delete the collection with its images, clusterings and projections."""
     await asyncio.to_thread(workflow.drop, context.store, collection)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.maps import stored_map
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import (
     InvalidField,
@@ -46,7 +47,7 @@ from lookalike_service.workflows.comparison_page import POLICY
 from lookalike_service.workflows.comparison_report import NO_MAPS, write_page
 from lookalike_service.workflows.explaining import Explainer
 
-router = APIRouter(prefix="/v1/collections/{collection}", tags=["comparisons"])
+router = guarded_router(prefix="/v1/collections/{collection}", tags=["comparisons"])
 
 
 @router.post(
@@ -65,6 +66,7 @@ router = APIRouter(prefix="/v1/collections/{collection}", tags=["comparisons"])
     ),
     summary="Compare two sets of images",
 )
+@needs("write")
 async def create(collection: str, body: ComparisonRequest, context: Current) -> Job:
     """Start a job that measures how different two sets are, and finds where and by what they differ."""
     parameters = await asyncio.to_thread(workflow.validate, context.store, collection, body)
@@ -77,6 +79,7 @@ async def create(collection: str, body: ComparisonRequest, context: Current) -> 
     responses=documented(UnknownCollection, StoreUnavailable),
     summary="All comparisons",
 )
+@needs("read")
 async def list_comparisons(collection: str, context: Current) -> Comparisons:
     """Every comparison of the collection, by name."""
     found = await asyncio.to_thread(workflow.list_runs, context.store, collection)
@@ -102,6 +105,7 @@ async def list_comparisons(collection: str, context: Current) -> Comparisons:
     ),
     summary="One comparison",
 )
+@needs("read")
 async def get(request: Request, collection: str, name: str, context: Current) -> Response:
     """The figures with their confidence intervals, and the clusters that hold the difference."""
     kind = choose(request, ["application/json", "text/html"])
@@ -143,6 +147,7 @@ class CounterpartsQuery(BaseModel):
     responses=documented(UnknownCollection, UnknownComparison, InvalidField, StoreUnavailable),
     summary="The nearest image of the other set, for each",
 )
+@needs("read")
 async def counterparts(
     collection: str, name: str, *, query: Annotated[CounterpartsQuery, Query()], context: Current
 ) -> Counterparts:
@@ -182,6 +187,7 @@ class MapsQuery(BaseModel):
     ),
     summary="What in the images makes the difference",
 )
+@needs("read")
 async def maps(
     collection: str, name: str, *, query: Annotated[MapsQuery, Query()], context: Current
 ) -> ComparedImages:
@@ -214,6 +220,7 @@ def _out(encoder: Encoder, one: Compared) -> ComparedImage:
     responses=documented(UnknownCollection, UnknownComparison, StoreUnavailable),
     summary="Drop a comparison",
 )
+@needs("write")
 async def delete(collection: str, name: str, context: Current) -> None:
     """Remove the comparison; the images stay."""
     await asyncio.to_thread(workflow.delete, context.store, collection, name)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from lookalike_service.api.metrics import Metrics
+from lookalike_service.access.caller import Caller
+from lookalike_service.api.scoped_store import scoped
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.served import ServedEncoders, check_space
 from lookalike_service.errors import (
+    Forbidden,
     InvalidField,
     InvalidModel,
     SpaceMismatch,
@@ -23,6 +25,8 @@ from lookalike_service.schemas.embedding import TargetOptions
 from lookalike_service.settings import Settings
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Collection, Store
+from lookalike_service.telemetry.metrics import Metrics
+from lookalike_service.training.models_folder import ModelsFolder
 from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.explaining import Explainer
 from lookalike_service.workflows.seen import SeenCache
@@ -39,12 +43,44 @@ class Context:
     jobs: JobRunner
     metrics: Metrics
     seen: SeenCache = field(default_factory=SeenCache)
+    caller: Caller | None = None
+    """Who makes the call that this is for; None on a public route."""
 
     async def encoder(self, model: str | None) -> Encoder:
-        """The encoder of a spec, the default one for None; the first call for it loads it.
+        """The encoder of a spec that a caller gives, the default one for None; the first call loads it.
 
-        Raises UnknownModel, InvalidModel, WeightsMissing.
+        Raises UnknownModel, InvalidModel, WeightsMissing, Forbidden.
         """
+        if model is None or not self._has_scope:
+            return await self._loaded(model)
+        try:
+            if self.shows(model):
+                return await self._loaded(model)
+        except (UnknownModel, InvalidField) as error:  # which name all that are offered
+            raise UnknownModel(
+                f"'{model:.200}' is not offered here; GET /v1/models lists what is."
+            ) from error
+        raise Forbidden("This model was trained on a collection that the key is not for.")
+
+    def shows(self, model: str) -> bool:
+        """Whether the caller may know of an encoder: not if it was trained on what is kept from them."""
+        if self.caller is None or not self._has_scope:
+            return True
+        trained_on = ModelsFolder(self.settings.models_folder).collection_of(model)
+        return trained_on is None or self.caller.sees(trained_on)
+
+    @property
+    def holder(self) -> Caller:
+        """Who makes the call. Raises TypeError on a public route, which nobody in particular calls."""
+        if self.caller is None:
+            raise TypeError("a public route has no caller")
+        return self.caller
+
+    @property
+    def _has_scope(self) -> bool:
+        return self.caller is not None and self.caller.collections is not None
+
+    async def _loaded(self, model: str | None) -> Encoder:
         # A thread only where it may have to wait: under load each hop costs more than the rest of a request.
         loaded = self.encoders.loaded(model)
         return loaded if loaded is not None else await asyncio.to_thread(self.encoders.get, model)
@@ -67,7 +103,7 @@ class Context:
             ) from error
 
     async def _of(self, space: Space) -> Encoder:
-        encoder = await self.encoder(space.model)
+        encoder = await self._loaded(space.model)
         check_space(encoder, space)
         return encoder
 
@@ -92,9 +128,10 @@ class Context:
 
 
 def current(request: Request) -> Context:
-    """The running service's context."""
+    """The running service's context, as far as the caller may use it."""
     context: Context = request.app.state.context
-    return context
+    caller: Caller | None = request.state.caller
+    return replace(context, caller=caller, store=scoped(context.store, caller))
 
 
 Current = Annotated[Context, Depends(current)]

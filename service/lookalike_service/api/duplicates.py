@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     Conflict,
     InvalidField,
@@ -38,7 +39,7 @@ from lookalike_service.schemas.jobs import Job
 from lookalike_service.workflows import duplicate_groups, duplicate_plan
 from lookalike_service.workflows import duplicates as workflow
 
-router = APIRouter(prefix="/v1/collections/{collection}/duplicates", tags=["duplicates"])
+router = guarded_router(prefix="/v1/collections/{collection}/duplicates", tags=["duplicates"])
 
 
 @router.post(
@@ -55,6 +56,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/duplicates", tags=["dupl
     ),
     summary="Look for duplicates",
 )
+@needs("write")
 async def create(collection: str, context: Current, body: DuplicatesRequest | None = None) -> Job:
     """Start a job that groups images of one picture; a run of the same name and criteria is gone on from."""
     parameters = await asyncio.to_thread(
@@ -69,6 +71,7 @@ async def create(collection: str, context: Current, body: DuplicatesRequest | No
     responses=documented(UnknownCollection, StoreUnavailable),
     summary="All searches for duplicates",
 )
+@needs("read")
 async def list_duplicates(collection: str, context: Current) -> DuplicatesRuns:
     """Every search for duplicates of the collection, by name."""
     found = await asyncio.to_thread(workflow.list_runs, context.store, collection)
@@ -81,6 +84,7 @@ async def list_duplicates(collection: str, context: Current) -> DuplicatesRuns:
     responses=documented(UnknownCollection, UnknownDuplicates, StoreUnavailable),
     summary="One search for duplicates",
 )
+@needs("read")
 async def get(collection: str, name: str, context: Current) -> DuplicatesOut:
     """What was compared by which criteria, and how many duplicates of each kind there are."""
     return await asyncio.to_thread(workflow.get, context.store, collection, name)
@@ -114,6 +118,7 @@ class GroupsQuery(BaseModel):
     responses=documented(UnknownCollection, UnknownDuplicates, InvalidField, StoreUnavailable),
     summary="Groups of duplicates",
 )
+@needs("read")
 async def groups(
     collection: str, name: str, *, query: Annotated[GroupsQuery, Query()], context: Current
 ) -> DuplicateGroups:
@@ -146,6 +151,7 @@ class LeakageQuery(BaseModel):
     responses=documented(UnknownCollection, UnknownDuplicates, InvalidField, StoreUnavailable),
     summary="Pictures shared between splits or patients",
 )
+@needs("read")
 async def leakage(
     collection: str, name: str, *, query: Annotated[LeakageQuery, Query()], context: Current
 ) -> LeakageOut:
@@ -191,6 +197,7 @@ class PlanQuery(BaseModel):
     ),
     summary="What deleting duplicates would do",
 )
+@needs("read")
 async def plan(
     request: Request,
     collection: str,
@@ -232,6 +239,7 @@ async def plan(
     ),
     summary="Delete duplicates as planned",
 )
+@needs("write")
 async def apply(collection: str, name: str, body: ApplyRequest, context: Current) -> Applied:
     """Delete what the plan of this token says, sparing images that were replaced since.
 
@@ -248,6 +256,7 @@ async def apply(collection: str, name: str, body: ApplyRequest, context: Current
     responses=documented(UnknownCollection, UnknownDuplicates, StoreUnavailable),
     summary="Forget a search for duplicates",
 )
+@needs("write")
 async def delete(collection: str, name: str, context: Current) -> None:
     """Forget the groups and what was compared; the images stay."""
     await asyncio.to_thread(workflow.delete, context.store, collection, name)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from numpy.typing import NDArray
 
 from lookalike_service.api.bodies import (
+    charge,
     decode_base64,
     json_schema,
     media_type,
@@ -24,6 +25,7 @@ from lookalike_service.api.context import Context, Current
 from lookalike_service.api.maps import TARGET_ERRORS, map_out
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import (
     BodyTooLarge,
@@ -55,7 +57,7 @@ from lookalike_service.workflows.explained_hits import Drawn, find_indexed
 from lookalike_service.workflows.explaining import Explainer
 from lookalike_service.workflows.targets import TARGETS, Question, check_options
 
-router = APIRouter(prefix="/v1", tags=["embedding"])
+router = guarded_router(prefix="/v1", tags=["embedding"])
 
 IMAGE_ERRORS = (
     EmptyImage,
@@ -108,6 +110,7 @@ class EmbedQuery(TargetOptions):
         }
     },
 )
+@needs("read")
 async def embed(
     request: Request, query: Annotated[EmbedQuery, Query()], context: Current
 ) -> Response:
@@ -183,6 +186,7 @@ async def _inputs(request: Request, context: Context) -> tuple[list[bytes], list
         raise MissingPart("Give at least one of 'images' and 'texts'.")
     if count > context.settings.max_images:
         raise TooManyImages(f"At most {context.settings.max_images} inputs in one request.")
+    charge(request, count)
     return [decode_base64(image.base64, i) for i, image in enumerate(body.images)], body.texts
 
 

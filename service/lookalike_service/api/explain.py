@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +19,7 @@ from lookalike_service.api.bodies import (
     multipart_schema,
     raw_image_schema,
     read_form,
+    read_raw_image,
     required,
 )
 from lookalike_service.api.context import Context, Current
@@ -26,6 +27,7 @@ from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.maps import TARGET_ERRORS, map_out
 from lookalike_service.api.problems import documented, parse_json
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.encoders.protocol import Encoder, Pixels
 from lookalike_service.errors import (
     InvalidField,
@@ -53,7 +55,7 @@ from lookalike_service.workflows.targets import (
     check_options,
 )
 
-router = APIRouter(prefix="/v1", tags=["explanation"])
+router = guarded_router(prefix="/v1", tags=["explanation"])
 
 
 class ExplainQuery(TargetOptions):
@@ -115,6 +117,7 @@ Explained = tuple[Side, Aim, Drawn]
         }
     },
 )
+@needs("read")
 async def explain(
     request: Request, query: Annotated[ExplainQuery, Query()], context: Current
 ) -> Response:
@@ -156,7 +159,7 @@ async def _parts(
     """The image and its reference, and the vector to compare with."""
     kind = media_type(request)
     if is_raw_image(kind):
-        return [Upload(await request.body())], None
+        return [await read_raw_image(request)], None
     if kind != "multipart/form-data":
         raise UnsupportedMediaType(
             f"Content-Type '{kind}' is not read here; send multipart/form-data with 'image' and "

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     StoreUnavailable,
@@ -24,7 +25,7 @@ from lookalike_service.workflows.export import Export, prepare
 from lookalike_service.workflows.export_archive import zip_chunks
 from lookalike_service.workflows.export_tables import csv_chunks, jsonl_chunks, parquet_chunks
 
-router = APIRouter(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
+router = guarded_router(prefix="/v1/collections/{collection}/clusterings", tags=["clusterings"])
 
 _MEDIA = {
     "csv": "text/csv",
@@ -79,6 +80,7 @@ class ExportQuery(BaseModel):
     ),
     summary="Export clusters",
 )
+@needs("read")
 async def export(
     collection: str, name: str, *, query: Annotated[ExportQuery, Query()], context: Current
 ) -> StreamingResponse:

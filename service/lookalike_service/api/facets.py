@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented, parse_json
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -19,7 +20,7 @@ from lookalike_service.errors import (
 )
 from lookalike_service.schemas.search import Facets, FacetValue
 
-router = APIRouter(prefix="/v1/collections/{collection}/facets", tags=["images"])
+router = guarded_router(prefix="/v1/collections/{collection}/facets", tags=["images"])
 
 
 class FacetsQuery(BaseModel):
@@ -43,6 +44,7 @@ class FacetsQuery(BaseModel):
     ),
     summary="Count the values of a field",
 )
+@needs("read")
 async def facets(
     collection: str, query: Annotated[FacetsQuery, Query()], context: Current
 ) -> Facets:

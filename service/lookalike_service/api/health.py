@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from lookalike_service import __version__
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.security import guarded_router, needs, public
+from lookalike_service.api.watching import readiness
 from lookalike_service.encoders.availability import Available, available
 from lookalike_service.encoders.protocol import Encoder
-from lookalike_service.errors import LookalikeError, NotReady
-from lookalike_service.schemas.about import Info, Model, Models, Readiness
+from lookalike_service.errors import NotReady
+from lookalike_service.schemas.about import Access, Info, Model, Models, Readiness
 
-router = APIRouter(tags=["service"])
-_CANARY_SECONDS = 10.0
+router = guarded_router(tags=["service"])
 
 
 @router.get("/livez", response_class=Response, summary="The process answers")
+@public
 async def livez() -> Response:
     """200 as long as the event loop runs."""
     return Response("ok\n", media_type="text/plain")
@@ -31,35 +33,27 @@ async def livez() -> Response:
     responses=documented(NotReady),
     summary="Requests will succeed",
 )
+@public
 async def readyz(context: Current) -> Readiness:
     """Embed a canary image through the batch queue and ask the store; 503 if either fails."""
-    encoder, store = await asyncio.gather(
-        context.embedder.canary(await context.encoder(None), _CANARY_SECONDS),
-        asyncio.to_thread(_store_state, context),
-    )
+    encoder, store = await readiness(context)
     if encoder != "ok" or store != "ok":
         raise NotReady(f"encoder: {encoder}; store: {store}")
     return Readiness(ready=True, encoder=encoder, store=store)
 
 
-def _store_state(context: Current) -> str:
-    try:
-        context.store.check()
-    except LookalikeError as error:
-        return error.detail
-    return "ok"
-
-
 @router.get("/metrics", response_class=Response, summary="Prometheus metrics")
+@needs("read")
 async def metrics(context: Current) -> Response:
     """The text exposition of all series."""
-    context.metrics.in_flight.set(context.embedder.in_flight)
-    return Response(context.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+    text = await asyncio.to_thread(context.metrics.render)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/info", response_model=Info, summary="What runs here")
+@needs("read")
 async def info(context: Current) -> Info:
-    """Version, default encoder, device and store."""
+    """Version, default encoder, device and store, and what the caller may do."""
     encoder = (await context.encoder(None)).info
     return Info(
         version=__version__,
@@ -67,16 +61,23 @@ async def info(context: Current) -> Info:
         device=encoder.device,
         dtype=encoder.dtype,
         store="embedded" if context.store.kind == "embedded" else "qdrant",
+        access=Access(
+            keys=context.holder.has_key,
+            role=context.holder.role,
+            collections=context.holder.collections,
+        ),
     )
 
 
 @router.get("/v1/models", response_model=Models, summary="The encoders that are served, and others")
+@needs("read")
 async def models(context: Current) -> Models:
     """The encoders that this service offers, then those of the catalogue that it could be started with."""
     rows = {found.row.spec: found for found in available(context.settings)}
     served = [
         _loaded(encoder, context) if encoder else _offered(spec, rows.get(spec), context)
         for spec, encoder in context.encoders
+        if context.shows(spec)
     ]
     names = {model.model for model in served}
     others = [_catalogued(found) for spec, found in rows.items() if spec not in names]

@@ -7,7 +7,7 @@ import base64
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lookalike_service.api.bodies import (
@@ -18,12 +18,14 @@ from lookalike_service.api.bodies import (
     multipart_schema,
     raw_image_schema,
     read_form,
+    read_raw_image,
     required,
 )
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -49,7 +51,7 @@ from lookalike_service.store.protocol import Record, point_id
 from lookalike_service.workflows import images as workflow
 from lookalike_service.workflows.ingest import Ingested, NewImage, ingest
 
-router = APIRouter(prefix="/v1/collections/{collection}/images", tags=["images"])
+router = guarded_router(prefix="/v1/collections/{collection}/images", tags=["images"])
 
 
 def _decoded(id: str) -> str:
@@ -88,6 +90,7 @@ IdInPath = Annotated[str, Depends(_decoded)]
         }
     },
 )
+@needs("write")
 async def index(collection: str, request: Request, context: Current) -> Response:
     """Embed and store each image; those stored already with the same bytes are not embedded again.
 
@@ -108,7 +111,7 @@ async def index(collection: str, request: Request, context: Current) -> Response
 async def _new_images(request: Request, context: Context) -> list[NewImage]:
     kind = media_type(request)
     if is_raw_image(kind):
-        return [NewImage(await request.body())]
+        return [NewImage((await read_raw_image(request)).data)]
     if kind != "multipart/form-data":
         raise UnsupportedMediaType(
             f"Content-Type '{kind}' is not read here; send multipart/form-data with 'images' parts, "
@@ -182,6 +185,7 @@ class BrowseQuery(BaseModel):
     ),
     summary="Browse images",
 )
+@needs("read")
 async def browse(
     collection: str, query: Annotated[BrowseQuery, Query()], context: Current
 ) -> ImagePage:
@@ -204,6 +208,7 @@ async def browse(
     ),
     summary="Delete images by id or filter",
 )
+@needs("write")
 async def delete_many(collection: str, body: DeleteRequest, context: Current) -> DeleteResponse:
     """Delete all that are named or match; how many there were."""
     if (body.ids is None) == (body.filter is None):
@@ -234,13 +239,14 @@ async def delete_many(collection: str, body: DeleteRequest, context: Current) ->
     ),
     summary="A small picture of an image",
 )
+@needs("read")
 async def thumbnail(collection: str, id: IdInPath, context: Current) -> Response:
     """The thumbnail that is kept of every image."""
     record = await asyncio.to_thread(workflow.get, context.store, collection, id, thumbnails=True)
     return Response(
         base64.b64decode(record.payload["thumbnail"]),
         media_type="image/jpeg",
-        headers={"ETag": f'"{record.payload["sha256"]}"', "Cache-Control": "no-cache"},
+        headers={"ETag": f'"{record.payload["sha256"]}"', "Cache-Control": "private, no-cache"},
     )
 
 
@@ -250,6 +256,7 @@ async def thumbnail(collection: str, id: IdInPath, context: Current) -> Response
     responses=documented(UnknownCollection, UnknownImage, StoreUnavailable),
     summary="Describe an image",
 )
+@needs("read")
 async def describe(collection: str, id: IdInPath, context: Current) -> ImageOut:
     """Its metadata, clusters and origin."""
     return _out(await asyncio.to_thread(workflow.get, context.store, collection, id))
@@ -263,6 +270,7 @@ async def describe(collection: str, id: IdInPath, context: Current) -> ImageOut:
     ),
     summary="Edit metadata",
 )
+@needs("write")
 async def edit(collection: str, id: IdInPath, body: ImagePatch, context: Current) -> ImageOut:
     """Merge the given metadata keys; null removes one."""
     return _out(
@@ -278,6 +286,7 @@ async def edit(collection: str, id: IdInPath, body: ImagePatch, context: Current
     responses=documented(UnknownCollection, UnknownImage, StoreUnavailable),
     summary="Delete an image",
 )
+@needs("write")
 async def delete(collection: str, id: IdInPath, context: Current) -> None:
     """Delete one image."""
     await asyncio.to_thread(workflow.delete, context.store, collection, id)

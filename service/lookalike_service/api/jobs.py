@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import InvalidField, JobNotFinished, StoreUnavailable, UnknownJob
-from lookalike_service.jobs.records import FINISHED
+from lookalike_service.jobs.records import FINISHED, unknown_job
 from lookalike_service.schemas.jobs import Job, Jobs
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = guarded_router(prefix="/v1/jobs", tags=["jobs"])
 _POLL_SECONDS = 0.25
+_STARTED_BY_ADMINS = {"migration", "training"}
 
 
 class JobsQuery(BaseModel):
@@ -36,9 +38,12 @@ class JobsQuery(BaseModel):
     responses=documented(InvalidField, StoreUnavailable),
     summary="All jobs",
 )
+@needs("read")
 async def list_jobs(query: Annotated[JobsQuery, Query()], context: Current) -> Jobs:
     """Jobs, newest first."""
-    found = await asyncio.to_thread(context.jobs.recent, query.collection, query.limit)
+    found = await asyncio.to_thread(
+        context.jobs.recent, query.collection, query.limit, sees=context.holder.sees
+    )
     return Jobs(jobs=found)
 
 
@@ -48,9 +53,10 @@ async def list_jobs(query: Annotated[JobsQuery, Query()], context: Current) -> J
     responses=documented(UnknownJob, StoreUnavailable),
     summary="One job",
 )
+@needs("read")
 async def get(id: str, context: Current) -> Job:
     """State, progress, and in the end its result or error."""
-    return await asyncio.to_thread(context.jobs.get, id)
+    return await _job(context, id)
 
 
 @router.delete(
@@ -59,8 +65,12 @@ async def get(id: str, context: Current) -> Job:
     responses=documented(UnknownJob, JobNotFinished, StoreUnavailable),
     summary="Cancel a job",
 )
+@needs("write")
 async def cancel(id: str, context: Current) -> Job:
     """Stop it, wherever it stands; what it has not finished is not written."""
+    job = await _job(context, id)
+    if job.kind in _STARTED_BY_ADMINS:
+        context.holder.check_role("admin")
     return await asyncio.to_thread(context.jobs.cancel, id)
 
 
@@ -79,10 +89,19 @@ async def cancel(id: str, context: Current) -> Job:
     ),
     summary="Watch a job",
 )
+@needs("read")
 async def events(id: str, request: Request, context: Current) -> Response:
     """Server-sent events until the job ends."""
-    first = await asyncio.to_thread(context.jobs.get, id)
+    first = await _job(context, id)
     return StreamingResponse(_stream(first, request, context), media_type="text/event-stream")
+
+
+async def _job(context: Context, id: str) -> Job:
+    """A job of a collection that the caller may see. Raises UnknownJob."""
+    job = await asyncio.to_thread(context.jobs.get, id)
+    if not context.holder.sees(job.collection):
+        raise unknown_job(id)
+    return job
 
 
 async def _stream(job: Job, request: Request, context: Context) -> AsyncIterator[str]:

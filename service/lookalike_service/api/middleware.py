@@ -1,20 +1,27 @@
-"""What wraps every request: the raw path, the body limit, metrics and the log of failures."""
+"""What wraps every request: the raw path, the body limit, metrics, a span and the log of failures."""
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 import uuid
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike_service.api.metrics import Metrics
 from lookalike_service.api.problems import problem_response
-from lookalike_service.errors import BodyTooLarge
+from lookalike_service.errors import BodyTooLarge, Internal
+from lookalike_service.telemetry import tracing
+from lookalike_service.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 _LOGGED_FROM = 400
+_TOO_MANY = 429
+"""Counted like successes: a line for each would be most of what it costs to refuse it."""
+
 _QUIET = {"/livez", "/readyz", "/metrics"}
+_REQUEST_ID = re.compile(rb"[!-~]{1,64}")
 
 
 class RawPath:
@@ -67,7 +74,11 @@ class BodyLimit:
 
 
 class Observed:
-    """Give each request an id, count and time it by route template, and log it if it failed."""
+    """Give each request an id, count, time and trace it by route template, and log it once if it failed.
+
+    The caller's `X-Request-Id` is taken over if it is printable and no longer than 64 characters. What no
+    handler expected is answered here, where the id is known.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -78,34 +89,78 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = (
-            dict(scope["headers"]).get(b"x-request-id", b"")[:64] or uuid.uuid4().hex.encode()
-        )
+        request_id = _request_id(scope)
+        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            with tracing.request(scope["method"], scope["headers"]) as span:
+                await self._observed(scope, receive, send, request_id, span)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
+
+    async def _observed(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, span: tracing.Span | None
+    ) -> None:
+        header = (b"x-request-id", request_id.encode())
         status, start = 500, time.perf_counter()
+        started, failure = False, None
 
         async def tagged(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                status, started = message["status"], True
+                message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
         try:
             await self._app(scope, receive, tagged)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is owed an answer
+            failure = error
+            self._metrics.errors.labels(Internal.code).inc()
+            if not started:
+                await problem_response(_unexpected(request_id))(scope, receive, tagged)
         finally:
-            self._record(scope, status, time.perf_counter() - start, request_id)
+            self._record(scope, status, time.perf_counter() - start, failure, span)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request_id: bytes) -> None:
+    def _record(
+        self,
+        scope: Scope,
+        status: int,
+        seconds: float,
+        failure: Exception | None,
+        span: tracing.Span | None,
+    ) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(scope["method"], route, status).inc()
-        self._metrics.latency.labels(scope["method"], route).observe(seconds)
+        self._metrics.request(scope["method"], route, status, seconds)
+        if span is not None:
+            tracing.end_request(span, scope["method"], route, status)
         # Successes are counted, not logged: a line each costs more than routing the request.
-        if status >= _LOGGED_FROM and route not in _QUIET:
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(seconds * 1000, 1),
-                request_id=request_id.decode("latin-1"),
-            )
+        unlogged = status < _LOGGED_FROM or status == _TOO_MANY or route in _QUIET
+        if failure is None and unlogged:
+            return
+        log.log(
+            _level(status),
+            "request failed",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            code=scope.get("lookalike.code", Internal.code if failure else None),
+            ms=round(seconds * 1000, 1),
+            exc_info=failure,
+        )
+
+
+def _level(status: int) -> int:
+    if status == 500:
+        return logging.ERROR
+    return logging.WARNING if status > 500 else logging.INFO
+
+
+def _request_id(scope: Scope) -> str:
+    given = dict(scope["headers"]).get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _unexpected(request_id: str) -> Internal:
+    return Internal(
+        f"The service failed on this request; its log has the details under request id {request_id}."
+    )

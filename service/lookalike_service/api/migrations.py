@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
-
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidModel,
@@ -26,7 +25,7 @@ from lookalike_service.schemas.jobs import Job
 from lookalike_service.schemas.migrations import CutOverRequest, Migration, MigrationRequest
 from lookalike_service.workflows import migration as workflow
 
-router = APIRouter(prefix="/v1/collections/{collection}/migration", tags=["migrations"])
+router = guarded_router(prefix="/v1/collections/{collection}/migration", tags=["migrations"])
 
 
 @router.post(
@@ -45,6 +44,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/migration", tags=["migra
     ),
     summary="Embed the collection anew with another encoder",
 )
+@needs("admin")
 async def create(collection: Name, body: MigrationRequest, context: Current) -> Job:
     """Start a job that gives every image a vector by the new encoder too, and compares the two.
 
@@ -68,6 +68,7 @@ async def create(collection: Name, body: MigrationRequest, context: Current) -> 
     responses=documented(UnknownCollection, UnknownMigration, InvalidField, StoreUnavailable),
     summary="Where the migration stands",
 )
+@needs("read")
 async def get(collection: Name, context: Current) -> Migration:
     """Its stage, both spaces with their numbers of images, and the report once they were compared."""
     return await asyncio.to_thread(_described, context, collection)
@@ -86,6 +87,7 @@ async def get(collection: Name, context: Current) -> Migration:
     ),
     summary="Let the new encoder answer",
 )
+@needs("admin")
 async def cut_over(collection: Name, body: CutOverRequest, context: Current) -> Migration:
     """From now on the collection answers by the new encoder; every call sees one or the other.
 
@@ -105,6 +107,7 @@ async def cut_over(collection: Name, body: CutOverRequest, context: Current) -> 
     ),
     summary="Let the former encoder answer again",
 )
+@needs("admin")
 async def roll_back(collection: Name, context: Current) -> Migration:
     """Undo the cutting over; nothing that was indexed since is lost."""
     await asyncio.to_thread(workflow.roll_back, context.store, collection)
@@ -119,6 +122,7 @@ async def roll_back(collection: Name, context: Current) -> Migration:
     ),
     summary="Drop the former vectors",
 )
+@needs("admin")
 async def finish(collection: Name, context: Current) -> Migration:
     """After cutting over: from now on images are embedded once again, and there is no way back."""
     await asyncio.to_thread(workflow.finish, context.store, collection)
@@ -133,6 +137,7 @@ async def finish(collection: Name, context: Current) -> Migration:
     ),
     summary="Give the migration up",
 )
+@needs("admin")
 async def delete(collection: Name, context: Current) -> None:
     """Stop its job and drop the new vectors; of a finished migration, forget the report."""
     running = await asyncio.to_thread(_running, context, collection)

@@ -6,14 +6,15 @@ import base64
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from lookalike_service.api.bodies import decode_base64
+from lookalike_service.api.bodies import charge, decode_base64
 from lookalike_service.api.context import Current
 from lookalike_service.api.embed import IMAGE_ERRORS
 from lookalike_service.api.problems import documented
 from lookalike_service.api.responses import json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidRequest,
@@ -26,7 +27,7 @@ from lookalike_service.errors import (
 )
 from lookalike_service.workflows.embedding import Embedded
 
-router = APIRouter(prefix="/v1", tags=["embedding"])
+router = guarded_router(prefix="/v1", tags=["embedding"])
 Input = Annotated[str, Field(min_length=1, max_length=64 * 2**20)]
 
 
@@ -37,7 +38,7 @@ class EmbeddingsRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     model: str | None = Field(None, description="Encoder; the default one if absent.")
-    input: Input | Annotated[list[Input], Field(min_length=1)]
+    input: Input | Annotated[list[Input], Field(min_length=1, fail_fast=True)]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: None = Field(None, description="Shortened embeddings are not offered.")
 
@@ -82,11 +83,13 @@ class EmbeddingsResponse(BaseModel):
         ok={200: {"model": EmbeddingsResponse}},
     ),
 )
-async def embeddings(body: EmbeddingsRequest, context: Current) -> Response:
+@needs("read")
+async def embeddings(request: Request, body: EmbeddingsRequest, context: Current) -> Response:
     """Embeddings in the order of the inputs; if one fails, the answer is its error, with its `index`."""
     inputs = [body.input] if isinstance(body.input, str) else body.input
     if len(inputs) > context.settings.max_images:
         raise TooManyImages(f"At most {context.settings.max_images} inputs in one request.")
+    charge(request, len(inputs))
     encoder = await context.encoder(body.model)
     pictures = [i for i, text in enumerate(inputs) if text.startswith("data:")]
     texts = [i for i in range(len(inputs)) if i not in set(pictures)]

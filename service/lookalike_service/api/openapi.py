@@ -7,9 +7,23 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from lookalike_service.api.problems import documented
+from lookalike_service.api.security import SCHEMES
+from lookalike_service.errors import (
+    BodyTooLarge,
+    Internal,
+    InvalidField,
+    InvalidRequest,
+    MissingPart,
+    Overloaded,
+    UploadTooSlow,
+)
 from lookalike_service.schemas.embedding import EmbedRequest
 from lookalike_service.schemas.search import SearchBatchRequest, SearchRequest
 
+PROBLEM = "application/problem+json"
+_ANY_CALL = (InvalidField, Internal)
+_ANY_BODY = (InvalidRequest, MissingPart, BodyTooLarge, UploadTooSlow, Overloaded)
 _READ_BY_HAND = (EmbedRequest, SearchRequest, SearchBatchRequest)
 """Bodies with several media types are read by hand, so FastAPI does not know their schemas."""
 
@@ -49,6 +63,9 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _replace_validation_error(operation["responses"])
+            _add_common_errors(operation)
+            _describe_problems(operation["responses"])
+    document["components"]["securitySchemes"] = SCHEMES
     # FastAPI's own shape of validation errors, which no call here answers with.
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
@@ -59,3 +76,22 @@ def _replace_validation_error(responses: dict[str, Any]) -> None:
     content = responses.get("422", {}).get("content", {})
     if "HTTPValidationError" in str(content.get("application/json", "")):
         del responses["422"]
+
+
+def _add_common_errors(operation: dict[str, Any]) -> None:
+    """What is answered before a route is reached, or in its stead."""
+    errors = _ANY_CALL + (_ANY_BODY if "requestBody" in operation else ())
+    for status, added in documented(*errors).items():
+        there = operation["responses"].setdefault(
+            str(status), {"description": added["description"], "content": {PROBLEM: {}}}
+        )
+        known = there["content"][PROBLEM].get("examples", {})
+        there["content"][PROBLEM] = {"examples": known | added["content"][PROBLEM]["examples"]}
+
+
+def _describe_problems(responses: dict[str, Any]) -> None:
+    """FastAPI takes the model of an error for `application/json`, which no error is answered as."""
+    for status, response in responses.items():
+        if int(status) >= 400:
+            schema = {"$ref": "#/components/schemas/Problem"}
+            response["content"] = {PROBLEM: {"schema": schema} | response["content"][PROBLEM]}

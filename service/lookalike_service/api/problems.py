@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from lookalike_service.batching.work import ClientGone
 from lookalike_service.errors import (
-    Internal,
     InvalidField,
     InvalidRequest,
     LookalikeError,
@@ -27,6 +27,7 @@ from lookalike_service.errors import (
 from lookalike_service.schemas.problems import ItemError, Problem
 
 log = structlog.get_logger(__name__)
+_MOST_COMPLAINTS = 20
 
 
 def item_error(error: LookalikeError) -> ItemError:
@@ -100,21 +101,20 @@ def install(app: FastAPI) -> None:
     async def gone(request: Request, _: ClientDisconnect) -> Response:
         return _answer(request, InvalidRequest("The client left before its request was read."))
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", path=request.url.path, exc_info=error)
-        return _answer(
-            request, Internal("The service failed on this request; its log has the details.")
-        )
+    @app.exception_handler(ClientGone)
+    async def left(request: Request, _: ClientGone) -> Response:
+        return _answer(request, InvalidRequest("The client left before its turn came."))
 
 
 def _answer(request: Request, error: LookalikeError) -> Response:
     request.app.state.metrics.errors.labels(error.code).inc()
+    request.scope["lookalike.code"] = error.code  # for the log line of the request
     return problem_response(error)
 
 
-def from_validation(errors: Any) -> LookalikeError:
-    """Pydantic's complaints as one InvalidField, MissingPart or InvalidRequest."""
+def from_validation(errors: Sequence[Any]) -> LookalikeError:
+    """Pydantic's complaints, the first 20 of them, as one InvalidField, MissingPart or InvalidRequest."""
+    errors = errors[:_MOST_COMPLAINTS]
     fields = [_field(error) for error in errors]
     if any(error["type"] == "json_invalid" for error in errors):
         return InvalidRequest(f"The body is not valid JSON: {fields[0]['detail']}.")
@@ -132,6 +132,8 @@ def _field(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_http(request: Request, error: HTTPException) -> LookalikeError:
+    if isinstance(error.__cause__, LookalikeError):  # raised while FastAPI read the body
+        return error.__cause__
     path = request.url.path
     if error.status_code == HTTPStatus.NOT_FOUND:
         close = difflib.get_close_matches(path, request.app.openapi()["paths"], n=1, cutoff=0.5)

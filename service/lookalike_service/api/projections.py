@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.new_images import IMAGES_BODY, of_each
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -40,7 +41,7 @@ from lookalike_service.workflows import fitted_maps, map_drawing, map_points, ma
 from lookalike_service.workflows import projection as workflow
 from lookalike_service.workflows.map_columns import FIELD
 
-router = APIRouter(prefix="/v1/collections/{collection}/projections", tags=["projections"])
+router = guarded_router(prefix="/v1/collections/{collection}/projections", tags=["projections"])
 
 
 @router.post(
@@ -58,6 +59,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/projections", tags=["pro
     ),
     summary="Project the collection",
 )
+@needs("write")
 async def create(collection: str, body: ProjectionRequest, context: Current) -> Job:
     """Start a job that lays the images out in two or three dimensions."""
     parameters = await asyncio.to_thread(workflow.validate, context.store, collection, body)
@@ -70,6 +72,7 @@ async def create(collection: str, body: ProjectionRequest, context: Current) -> 
     responses=documented(UnknownCollection, StoreUnavailable),
     summary="All projections",
 )
+@needs("read")
 async def list_projections(collection: str, context: Current) -> Projections:
     """Every projection of the collection, by name."""
     found = await asyncio.to_thread(workflow.list_runs, context.store, collection)
@@ -124,6 +127,7 @@ class MapQuery(BaseModel):
     ),
     summary="One projection",
 )
+@needs("read")
 async def get(
     collection: str,
     name: str,
@@ -169,6 +173,7 @@ def _check_options(kind: str, query: MapQuery) -> None:
     responses=documented(UnknownCollection, UnknownProjection, StoreUnavailable),
     summary="Drop a projection",
 )
+@needs("write")
 async def delete(collection: str, name: str, context: Current) -> None:
     """Remove the projection; the images stay."""
     await asyncio.to_thread(workflow.delete, context.store, collection, name)
@@ -188,6 +193,7 @@ async def delete(collection: str, name: str, context: Current) -> None:
     openapi_extra=IMAGES_BODY,
     summary="Place new images on the map",
 )
+@needs("read")
 async def transform(
     collection: str, name: str, request: Request, context: Current
 ) -> TransformResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from lookalike_service.api.bodies import (
@@ -22,6 +22,7 @@ from lookalike_service.api.maps import map_out, stored_map
 from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import json_response
 from lookalike_service.api.search_queries import ask, explainer_for
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -55,7 +56,7 @@ SEARCH_ERRORS = (
     InvalidVector, InvalidFilter, UnsupportedTarget, StoreUnavailable,
 )  # fmt: skip
 
-router = APIRouter(prefix="/v1/collections/{collection}", tags=["search"])
+router = guarded_router(prefix="/v1/collections/{collection}", tags=["search"])
 
 
 class SearchQuery(SearchOptions):
@@ -83,6 +84,7 @@ class SearchQuery(SearchOptions):
         }
     },
 )
+@needs("read")
 async def search(
     collection: str, request: Request, query: Annotated[SearchQuery, Query()], context: Current
 ) -> Response:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ValidationError
 
 from lookalike_service.api.bodies import json_schema, read_json
@@ -15,6 +15,7 @@ from lookalike_service.api.problems import documented, from_validation, item_err
 from lookalike_service.api.responses import json_response
 from lookalike_service.api.search import SEARCH_ERRORS
 from lookalike_service.api.search_queries import Asked, ask
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     BodyTooLarge,
     InvalidField,
@@ -38,7 +39,7 @@ from lookalike_service.workflows.sought import check, indexed
 MOST_HITS = 10_000
 """That all searches of a batch together may ask for."""
 
-router = APIRouter(prefix="/v1/collections/{collection}/search", tags=["search"])
+router = guarded_router(prefix="/v1/collections/{collection}/search", tags=["search"])
 
 
 @router.post(
@@ -58,6 +59,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/search", tags=["search"]
         "requestBody": {"required": True, "content": json_schema(SearchBatchRequest)},
     },
 )
+@needs("read")
 async def search_batch(collection: str, request: Request, context: Current) -> Response:
     """The hits of each search, in order; one that is wrong carries its error and the others are answered."""
     found = await asyncio.to_thread(context.store.collection, collection)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from lookalike_service.api.context import Current
 from lookalike_service.api.problems import documented
 from lookalike_service.api.responses import choose, json_response
+from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     Conflict,
     InvalidField,
@@ -26,7 +27,7 @@ from lookalike_service.schemas.jobs import Job
 from lookalike_service.schemas.trainings import Training, TrainingRequest, Trainings
 from lookalike_service.workflows import training as workflow
 
-router = APIRouter(prefix="/v1/collections/{collection}/trainings", tags=["trainings"])
+router = guarded_router(prefix="/v1/collections/{collection}/trainings", tags=["trainings"])
 
 
 @router.post(
@@ -44,6 +45,7 @@ router = APIRouter(prefix="/v1/collections/{collection}/trainings", tags=["train
     ),
     summary="Train a model on the collection",
 )
+@needs("admin")
 async def create(collection: Name, body: TrainingRequest, context: Current) -> Job:
     """Start a job that trains an encoder: an autoencoder on the pictures, or a head on vectors and labels.
 
@@ -61,6 +63,7 @@ async def create(collection: Name, body: TrainingRequest, context: Current) -> J
     responses=documented(UnknownCollection, InvalidField, StoreUnavailable),
     summary="All models trained on the collection",
 )
+@needs("read")
 async def list_trainings(collection: Name, context: Current) -> Trainings:
     """Every model trained on the collection, by name."""
     found = await asyncio.to_thread(
@@ -89,6 +92,7 @@ async def list_trainings(collection: Name, context: Current) -> Trainings:
     ),
     summary="One trained model",
 )
+@needs("read")
 async def get(request: Request, collection: Name, name: Name, context: Current) -> Response:
     """Its encoder spec, how the training went, and how good the model is."""
     found = await asyncio.to_thread(workflow.get, context.store, context.settings, collection, name)
@@ -105,6 +109,7 @@ async def get(request: Request, collection: Name, name: Name, context: Current) 
     ),
     summary="Drop a trained model",
 )
+@needs("admin")
 async def delete(collection: Name, name: Name, context: Current) -> None:
     """Delete the model's folder, unless a collection's vectors were made by it."""
     await asyncio.to_thread(workflow.delete, context.store, context.settings, collection, name)

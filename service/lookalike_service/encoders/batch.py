@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lookalike_service.encoders.protocol import Encoder, Pixels
 from lookalike_service.errors import EncoderFailed, LookalikeError
+from lookalike_service.telemetry.origin import Origin
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ class EncodeItem:
     encoder: Encoder
     pixels: Pixels
     features: bool = False
+    origin: Origin = field(default_factory=Origin.here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _encode_group(items: Sequence[EncodeItem]) -> list[Outcome]:
         failure = error
     # Outside the handler, whose traceback would keep the failed pass's memory from being used again.
     if len(items) == 1:
-        return [_failed(items[0].encoder, failure)]
+        return [_failed(items[0], failure)]
     size = (len(items) + 1) // 2 if _is_out_of_memory(failure) else 1
     log.warning(
         "batch failed, trying smaller ones", size=len(items), smaller=size, error=repr(failure)
@@ -89,10 +91,16 @@ def _encode_group(items: Sequence[EncodeItem]) -> list[Outcome]:
     return [outcome for part in parts for outcome in _encode_group(part)]
 
 
-def _failed(encoder: Encoder, failure: Exception) -> LookalikeError:
+def _failed(item: EncodeItem, failure: Exception) -> LookalikeError:
     if isinstance(failure, LookalikeError):
         return failure
-    log.error("encoder failed", model=encoder.info.model, exc_info=failure)
+    encoder = item.encoder
+    log.error(
+        "encoder failed",
+        model=encoder.info.model,
+        request_id=item.origin.request_id,
+        exc_info=failure,
+    )
     if _is_out_of_memory(failure):
         height, width = encoder.info.input_size
         return EncoderFailed(

@@ -14,6 +14,7 @@ from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.spec import EncoderSpec
 from lookalike_service.errors import InvalidField, SpaceMismatch, UnknownModel
 from lookalike_service.spaces import Space
+from lookalike_service.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +45,16 @@ class ServedEncoders:
         idle_seconds: float,
         discover: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self._load, self._discover, self._clock = load, discover, clock
         self._budget_bytes, self._idle_seconds = budget_bytes, idle_seconds
         canonical = [str(EncoderSpec.parse(spec)) for spec in specs]
         self._seats = {spec: _Seat() for spec in dict.fromkeys(canonical)}
+        self.configured = frozenset(self._seats)
+        """The specs given at start."""
         self._changing = threading.Lock()
+        self._metrics = metrics or Metrics()
 
     @property
     def default(self) -> str:
@@ -70,8 +75,7 @@ class ServedEncoders:
         seat = self._seats[spec]
         with seat.loading:
             if seat.encoder is None:
-                log.info("loading encoder", model=spec)
-                seat.encoder = self._load(spec)
+                seat.encoder = self._loaded(spec)
             seat.used = self._clock()
             encoder = seat.encoder
         self.unload_idle(keep=spec)
@@ -84,6 +88,11 @@ class ServedEncoders:
             return None
         seat.used = self._clock()
         return seat.encoder
+
+    def in_memory(self) -> dict[str, Encoder]:
+        """The loaded encoders by spec."""
+        seats = list(self._seats.items())
+        return {spec: seat.encoder for spec, seat in seats if seat.encoder is not None}
 
     def of(self, space: Space) -> Encoder:
         """The encoder that makes vectors of a space. Raises as `get` and `check_space`."""
@@ -107,7 +116,20 @@ class ServedEncoders:
                     continue
                 size -= seat.encoder.info.memory_bytes
                 seat.encoder = None
-                log.info("unloaded encoder", model=spec, reason="idle" if idle else "budget")
+                reason = "idle" if idle else "budget"
+                self._metrics.encoder_unloads.labels(reason).inc()
+                log.info("unloaded encoder", model=spec, reason=reason)
+
+    def _loaded(self, spec: str) -> Encoder:
+        log.info("loading encoder", model=spec)
+        outcome = "failed"
+        try:
+            with self._metrics.encoder_load_seconds.time():
+                encoder = self._load(spec)
+            outcome = "ok"
+        finally:
+            self._metrics.encoder_loads.labels(outcome).inc()
+        return encoder
 
     def _add_discovered(self) -> None:
         for spec in self._discover():

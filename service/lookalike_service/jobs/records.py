@@ -50,7 +50,7 @@ class Records:
         """One record. Raises UnknownJob."""
         body = self._store.document(_RECORD, id)
         if body is None:
-            raise UnknownJob(f"There is no job '{id}'; GET /v1/jobs lists all.")
+            raise unknown_job(id)
         return _record(body, self._store.document(_PULSE, id))
 
     def all(self) -> list[Record]:
@@ -74,6 +74,11 @@ class Records:
     def still(self, id: str) -> None:
         """Delete the pulse of a job that runs no more."""
         self._store.delete_document(_PULSE, id)
+
+
+def unknown_job(id: str) -> UnknownJob:
+    """The error that there is no job of this id."""
+    return UnknownJob(f"There is no job '{id}'; GET /v1/jobs lists all.")
 
 
 def _record(body: Mapping[str, Any], pulse: Mapping[str, Any] | None) -> Record:

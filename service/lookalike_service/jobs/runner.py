@@ -40,6 +40,8 @@ from lookalike_service.schemas.jobs import Progress as ProgressOut
 from lookalike_service.schemas.problems import ItemError
 from lookalike_service.settings import Settings, get_settings
 from lookalike_service.store.protocol import Store
+from lookalike_service.telemetry import tracing
+from lookalike_service.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +76,15 @@ Workflow = Callable[[Task], dict[str, Any]]
 class JobRunner:
     """Runs this process's jobs in a thread, and tells of all jobs in the store. Thread-safe."""
 
-    def __init__(self, store: Store, kinds: Mapping[str, Workflow], settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kinds: Mapping[str, Workflow],
+        settings: Settings,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._store = store
+        self._metrics = metrics or Metrics()
         self._records = Records(store)
         self._kinds = kinds
         self._settings = settings
@@ -121,10 +130,18 @@ class JobRunner:
         """One job. Raises UnknownJob."""
         return self._records.get(id).job
 
-    def recent(self, collection: str | None = None, limit: int = 100) -> list[Job]:
-        """Jobs, newest first."""
+    def recent(
+        self,
+        collection: str | None = None,
+        limit: int = 100,
+        *,
+        sees: Callable[[str], bool] = lambda _: True,
+    ) -> list[Job]:
+        """Jobs, newest first; `sees` says of which collections."""
         jobs = [record.job for record in self._records.all()]
-        return [job for job in jobs if collection in (None, job.collection)][:limit]
+        return [
+            job for job in jobs if collection in (None, job.collection) and sees(job.collection)
+        ][:limit]
 
     def cancel(self, id: str) -> Job:
         """Stop a job; the record says so at once. Raises UnknownJob, JobNotFinished if it ended."""
@@ -178,15 +195,26 @@ class JobRunner:
         job = self._claim(id, cancel)
         if job is None:
             return
-        log.info("job started", id=id, kind=job.kind, collection=job.collection)
+        with structlog.contextvars.bound_contextvars(job_id=id):
+            self._run_claimed(job, cancel)
+
+    def _run_claimed(self, job: Job, cancel: threading.Event) -> None:
+        log.info("job started", kind=job.kind, collection=job.collection)
+        start = time.monotonic()
         try:
-            with Pulse(self._records, id, self._is_mine, cancel) as pulse:
+            with (
+                Pulse(self._records, job.id, self._is_mine, cancel) as pulse,
+                tracing.span(f"job {job.kind}", job_id=job.id, collection=job.collection),
+            ):
                 ended = self._work(job, pulse.progress, cancel)
-            state = self._end(id, ended)
+            state = self._end(job.id, ended)
         finally:
             with self._lock:
                 self._running = None
-        log.info("job ended", id=id, state=state)
+        self._metrics.job_seconds.labels(job.kind).observe(time.monotonic() - start)
+        if state in FINISHED:
+            self._metrics.jobs_ended.labels(job.kind, state).inc()
+        log.info("job ended", state=state)
 
     def _claim(self, id: str, cancel: threading.Event) -> Job | None:
         """The job, now running and ours; None if it is not to be run after all."""
@@ -241,7 +269,7 @@ class JobRunner:
         except LookalikeError as error:
             return _failure(error)
         except Exception as error:  # one job's fault must not end the thread
-            log.exception("job failed", id=job.id)
+            log.exception("job failed")
             return _failure(Internal(f"The job failed: {type(error).__name__}: {error}"))
         done = ProgressOut(stage="done", done=1, total=1)
         return {"state": "succeeded", "result": result, "progress": done, "finished_at": _now()}

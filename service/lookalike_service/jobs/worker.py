@@ -16,10 +16,15 @@ from threading import Event, Lock
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from lookalike_service import logs
 from lookalike_service.analysis.progress import Progress
 from lookalike_service.errors import Internal, LookalikeError
+
+_Order = tuple[str, str, dict[str, Any], dict[str, Any]]
+"""A function, its folder and parameters, and what its log lines belong to."""
 
 _POLL_SECONDS = 0.1
 _THREAD_VARIABLES = (
@@ -53,7 +58,8 @@ class Worker:
         Raises Cancelled soon after `cancel` is set, the function's own error, Internal if the process dies.
         """
         try:
-            connection = self._accepted((function, str(folder), parameters), cancel)
+            context = structlog.contextvars.get_contextvars()
+            connection = self._accepted((function, str(folder), parameters, context), cancel)
             answer = self._wait(connection, progress, cancel)
         except (EOFError, ConnectionError) as error:
             self.stop()
@@ -80,7 +86,7 @@ class Worker:
                 self._process.wait()
                 self._process = None
 
-    def _accepted(self, task: tuple[str, str, dict[str, Any]], cancel: Event) -> Connection:
+    def _accepted(self, task: _Order, cancel: Event) -> Connection:
         """Of a process that has begun the task: a second one if the first ended since its last task.
 
         A killed process can look alive for a while, and its socket takes what nobody will read.
@@ -91,7 +97,7 @@ class Worker:
             self.stop()
             return self._handed_over(task, cancel)
 
-    def _handed_over(self, task: tuple[str, str, dict[str, Any]], cancel: Event) -> Connection:
+    def _handed_over(self, task: _Order, cancel: Event) -> Connection:
         connection = self._started()
         connection.send(task)
         _received(connection, cancel)
@@ -123,7 +129,7 @@ class Worker:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     *(sys.executable, "-P", "-m", "lookalike_service.jobs.worker_process"),
-                    *(str(theirs.fileno()), str(os.getpid())),
+                    *(str(theirs.fileno()), str(os.getpid()), logs.configured_format()),
                 ],
                 pass_fds=(theirs.fileno(),),
                 env={**os.environ, **limits, "PYTHONPATH": path},

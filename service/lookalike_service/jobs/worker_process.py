@@ -1,7 +1,8 @@
 """The process that computes jobs; started by `worker.Worker`.
 
-Reads (function, folder, parameters) from an inherited socket, says that it has begun, runs the function on
-the folder's arrays and answers with progress, then with figures or an error. Ends when its parent does.
+Reads (function, folder, parameters, context of log lines) from an inherited socket, says that it has
+begun, runs the function on the folder's arrays and answers with progress, then with figures or an error.
+Ends when its parent does.
 """
 
 from __future__ import annotations
@@ -11,27 +12,32 @@ import os
 import sys
 import threading
 import time
-import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 
+from lookalike_service import logs
 from lookalike_service.errors import Internal, InvalidParameters, LookalikeError
+
+log = structlog.get_logger(__name__)
 
 
 def main() -> None:
-    """Run `worker_process FD PARENT`."""
+    """Run `worker_process FD PARENT LOG-FORMAT`."""
     fd, parent = int(sys.argv[1]), int(sys.argv[2])
+    logs.configure(sys.argv[3])
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     connection = Connection(fd)
     with suppress(EOFError, ConnectionError):
         while True:
-            task = connection.recv()
+            *task, context = connection.recv()
             connection.send("begun")
-            connection.send(_answer(connection, *task))
+            with structlog.contextvars.bound_contextvars(**context):
+                connection.send(_answer(connection, *task))
 
 
 def _end_with(parent: int) -> None:
@@ -53,8 +59,8 @@ def _answer(
         return "error", error
     except MemoryError:
         return "error", InvalidParameters("There is not enough memory for this; use fewer points.")
-    except Exception as error:  # noqa: BLE001 - a library may raise anything; the process must go on
-        traceback.print_exc()
+    except Exception as error:
+        log.exception("computation failed", function=function)
         return "error", Internal(f"The computation failed: {type(error).__name__}: {error}")
 
 

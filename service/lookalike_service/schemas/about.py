@@ -9,6 +9,16 @@ from pydantic import Field
 from lookalike_service.schemas.base import Wire
 
 
+class Access(Wire):
+    """What the caller may do here."""
+
+    keys: bool = Field(description="Whether the service asks for API keys.")
+    role: Literal["read", "write", "admin"]
+    collections: tuple[str, ...] | None = Field(
+        None, description="Names and patterns of the collections in the key's scope; null: all."
+    )
+
+
 class Info(Wire):
     """What runs here."""
 
@@ -17,6 +27,7 @@ class Info(Wire):
     device: str
     dtype: str
     store: Literal["embedded", "qdrant"]
+    access: Access
 
 
 class Model(Wire):

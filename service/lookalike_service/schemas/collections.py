@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -102,7 +102,7 @@ class ImagePatch(Wire):
 class DeleteRequest(Wire):
     """Which images to delete: by id or by filter, one of the two."""
 
-    ids: list[ImageId] | None = None
+    ids: Annotated[list[ImageId], Field(fail_fast=True)] | None = None
     filter: FilterJson | None = None
 
 

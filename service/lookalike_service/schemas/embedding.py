@@ -122,8 +122,10 @@ class EmbedImage(Wire):
 class EmbedRequest(Wire):
     """Images and texts to embed, as JSON; at least one. The texts are numbered after the images."""
 
-    images: list[EmbedImage] = Field(default_factory=list)
-    texts: list[Annotated[str, StringConstraints(min_length=1, max_length=10_000)]] = Field(
+    images: Annotated[list[EmbedImage], Field(fail_fast=True)] = Field(default_factory=list)
+    texts: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=10_000)]], Field(fail_fast=True)
+    ] = Field(
         default_factory=list, description="For encoders that embed text too."
     )
 

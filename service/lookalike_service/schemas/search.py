@@ -50,14 +50,15 @@ class SearchOptions(Wire):
     faithfulness: bool = Field(False, description="Judge each map; costs 32 embeddings a map.")
 
 
-Example = ImageId | list[float]
+Numbers = Annotated[list[float], Field(fail_fast=True)]
+Example = ImageId | Numbers
 
 
 class SearchRequest(SearchOptions):
     """A query as JSON: exactly one of `id`, `vector`, `text` and `positive`."""
 
     id: ImageId | None = Field(None, description="An indexed image; it is left out of the hits.")
-    vector: list[float] | None = None
+    vector: Numbers | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
         None, description="What to look for in words, where the collection's encoder embeds text."
     )

@@ -12,14 +12,18 @@ import json
 import os
 import pickle
 import signal
-import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import structlog
+
+from lookalike_service import logs
 from lookalike_service.errors import Internal, LookalikeError
 from lookalike_service.store.edge_engine import EdgeEngine
 from lookalike_service.store.options import EmbeddedOptions
+
+log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
@@ -33,8 +37,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--options", type=json.loads, required=True)
+    parser.add_argument("--log-format", required=True)
     parser.add_argument("--background", action="store_true")
     options = parser.parse_args()
+    logs.configure(options.log_format)
     if options.background:
         _stay_behind(options.parent)
     engine = EdgeEngine(options.folder, options.labels, EmbeddedOptions(**options.options))
@@ -76,8 +82,8 @@ def answer(engine: EdgeEngine, request: bytes) -> bytes:
         reply = True, getattr(engine, method)(*arguments, **keywords)
     except LookalikeError as error:
         reply = False, error
-    except Exception as error:  # noqa: BLE001 (the binding raises nothing narrower)
-        traceback.print_exc()
+    except Exception as error:
+        log.exception("the embedded store failed", operation=method)
         reply = False, Internal(f"the embedded store failed in {method}: {error}")
     return pickle.dumps(reply, pickle.HIGHEST_PROTOCOL)
 

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lookalike_service import logs
 from lookalike_service.errors import StoreUnavailable
 from lookalike_service.store.fair_lock import FairLock
 from lookalike_service.store.options import EmbeddedOptions
@@ -107,6 +108,7 @@ class EngineProcess:
                 [
                     *(sys.executable, "-P", "-m", "lookalike_service.store.engine_process"),
                     *("--fd", str(theirs.fileno()), "--parent", str(os.getpid())),
+                    *("--log-format", logs.configured_format()),
                     *self._arguments,
                 ],
                 pass_fds=(theirs.fileno(), *self._inherited),

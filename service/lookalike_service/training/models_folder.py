@@ -35,6 +35,19 @@ class ModelsFolder:
         """The encoder spec of every trained model."""
         return [record["model"] for record in self._records("*")]
 
+    def collection_of(self, model: str) -> str | None:
+        """The collection that a model was trained on, by its spec; None for one not trained here.
+
+        Raises UnknownModel, InvalidField for what is no spec.
+        """
+        checkpoint = EncoderSpec.parse(model).checkpoint
+        if checkpoint is None:
+            return None
+        place = Path(os.path.normpath(Path(checkpoint).expanduser().absolute()))
+        if not place.is_relative_to(self._root) or place == self._root:
+            return None
+        return place.relative_to(self._root).parts[0]
+
     def standing_on(self, model: str) -> list[str]:
         """The encoder specs of the heads whose base is this model."""
         return [

@@ -126,7 +126,8 @@ class Explainer:
         if not seen:
             return []
         objectives = [aim.objective for aim in aims]
-        return await asyncio.to_thread(self._draw, seen, objectives)
+        with self.embedder.metrics.stage("explain"):
+            return await asyncio.to_thread(self._draw, seen, objectives)
 
     async def judge(self, seen: Seen, heatmap: Heatmap, aim: Aim) -> Faithfulness | None:
         """Whether a map can be believed; None for an empty one. Embeds `faithfulness.PASSES` images."""

@@ -38,16 +38,22 @@ class SeenCache:
 
     def __init__(self, capacity: int = _CAPACITY_BYTES) -> None:
         self._capacity = capacity
-        self._size = 0
+        self.size = 0
+        """Bytes held."""
+        self.hits, self.misses = 0, 0
         self._entries: OrderedDict[tuple[str, str], Seen] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, space: str, sha256: str) -> Seen | None:
         """What is remembered of an image."""
         with self._lock:
-            if (space, sha256) in self._entries:
+            found = self._entries.get((space, sha256))
+            if found is None:
+                self.misses += 1
+            else:
+                self.hits += 1
                 self._entries.move_to_end((space, sha256))
-            return self._entries.get((space, sha256))
+            return found
 
     def put(self, space: str, seen: Seen) -> None:
         """Remember an image; its thumbnail never takes the place of the image itself."""
@@ -56,8 +62,8 @@ class SeenCache:
             former = self._entries.get(key)
             if former is not None and seen.made_from == "thumbnail":
                 return
-            self._size += seen.size - (former.size if former else 0)
+            self.size += seen.size - (former.size if former else 0)
             self._entries[key] = seen
             self._entries.move_to_end(key)
-            while self._size > self._capacity:
-                self._size -= self._entries.popitem(last=False)[1].size
+            while self.size > self._capacity:
+                self.size -= self._entries.popitem(last=False)[1].size

@@ -1,0 +1,1 @@
+"""How the service is seen from outside: metrics and traces. Knows nothing of what it measures."""
