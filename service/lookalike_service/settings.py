@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         (),
         description="Origins whose pages may use the service, as a JSON list of scheme://host[:port].",
     )
+    url_hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts that pictures may be fetched from, as a JSON list of names and patterns such as "
+        "`*.example.com`; by default none.",
+    )
+    url_seconds: float = Field(10, gt=0, description="Time for fetching one picture.")
     rate_requests: float | None = Field(
         None, gt=0, description="Requests per second for each key, or address without keys."
     )

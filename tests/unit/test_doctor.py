@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from lookalike_indexer.app import run
@@ -280,6 +281,10 @@ def test_a_store_in_use_is_told_with_its_owner_and_a_closed_one_is_free(tmp_path
         found = only(data.lock, around(data=path))
         assert found.state == "warning"
         assert str(os.getpid()) in found.what
+        with pytest.MonkeyPatch.context() as patch:
+            process = SimpleNamespace(cmdline=lambda: ["python", "lookalike", "serve"])
+            patch.setattr(psutil, "Process", {os.getpid(): process}.__getitem__)
+            assert only(data.lock, around(data=path)).state == "ok"
     finally:
         opened.close()
     assert only(data.lock, around(data=path)).state == "ok"

@@ -53,7 +53,9 @@ def test_the_record_covers_the_pages_own_sources() -> None:
 
 def _only_types(path: Path) -> bool:
     """Whether a module has nothing that is left once its types are taken away."""
-    return not re.search(r"^export (default |async )?(function|const|class|let)", path.read_text(), re.M)
+    return not re.search(
+        r"^export (default |async )?(function|const|class|let)", path.read_text(), re.MULTILINE
+    )
 
 
 def test_the_packed_files_are_as_they_were_built() -> None:

@@ -25,7 +25,9 @@ LookalikeError
 │   ├── TruncatedImage        422 truncated_image
 │   ├── CorruptImage          422 corrupt_image
 │   ├── ImageTooLarge         413 image_too_large
-│   └── TooManyPixels         413 too_many_pixels
+│   ├── TooManyPixels         413 too_many_pixels
+│   ├── UrlRefused            422 url_refused            a URL that the service does not fetch
+│   └── UrlFailed             422 url_failed             a URL that gave no picture
 ├── NotFound                  404 not_found
 │   ├── UnknownCollection     404 unknown_collection
 │   ├── UnknownModel          404 unknown_model
@@ -245,6 +247,18 @@ class TooManyPixels(ImageError):
     """The image's header declares more pixels than are decoded."""
 
     code, status = "too_many_pixels", 413
+
+
+class UrlRefused(ImageError):
+    """The image's URL is not one that the service fetches."""
+
+    code, status = "url_refused", 422
+
+
+class UrlFailed(ImageError):
+    """The image's URL gave no picture."""
+
+    code, status = "url_failed", 422
 
 
 class NotFound(LookalikeError):

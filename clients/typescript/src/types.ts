@@ -110,7 +110,7 @@ export type JobsOptions = Query<"/v1/jobs", "get">;
 /** A search by an image that is sent, with the options of any search. */
 export type ImageSearch = Omit<
   SearchRequest,
-  "id" | "vector" | "text" | "positive" | "negative" | "strategy"
+  "image" | "id" | "vector" | "text" | "positive" | "negative" | "strategy"
 > & { image: ImageInput };
 
 /** Ids and metadata of images, one entry per image. */

@@ -47,6 +47,7 @@ from lookalike_service.api.headers import SecurityHeaders, cross_origin
 from lookalike_service.api.middleware import BodyLimit, Observed, RawPath
 from lookalike_service.api.reception import Reception
 from lookalike_service.api.security import Gate, Identified, check_guarded
+from lookalike_service.fetching.fetcher import Fetcher
 from lookalike_service.settings import Settings
 from lookalike_service.telemetry.metrics import Metrics
 
@@ -92,6 +93,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         ],
     )
     app.state.metrics = metrics
+    app.state.fetcher = Fetcher(settings)
     app.state.gate = Gate(keyring, settings)
     problems.install(app)
     for resource in (

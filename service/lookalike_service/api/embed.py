@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from lookalike_service.api.bodies import (
     charge,
-    decode_base64,
     json_schema,
     media_type,
     multipart_schema,
@@ -26,6 +25,7 @@ from lookalike_service.api.maps import TARGET_ERRORS, map_out
 from lookalike_service.api.problems import documented, item_error
 from lookalike_service.api.responses import choose, json_response
 from lookalike_service.api.security import guarded_router, needs
+from lookalike_service.api.sources import URL_ERRORS, in_place, load, loaded_alone
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.errors import (
     BodyTooLarge,
@@ -88,6 +88,7 @@ class EmbedQuery(TargetOptions):
     responses=documented(
         *UPLOAD_ERRORS,
         *TARGET_ERRORS,
+        *URL_ERRORS,
         UnsupportedText,
         NotAcceptable,
         ok={
@@ -121,20 +122,24 @@ async def embed(
     kind = choose(request, ["application/json", "application/x-npy"])
     encoder = await context.encoder_of(query.model, query.collection)
     explain = None if query.explain == "none" else _explainer(context, encoder, query)
-    images, texts = await _inputs(request, context)
+    given, texts = await _inputs(request, context)
+    images = loaded_alone(given)
     maps: list[Map | None] = [None] * len(images)
     if explain is None:
-        results = await context.embedder.embed(encoder, images)
+        found = await context.embedder.embed(encoder, images)
     else:
-        results, maps = await _explained(context, explain, images)
+        found, maps = await _explained(context, explain, images)
+    results, drawn = in_place(given, found), iter(maps)
     if not texts:
         raise_if_alone(results)
     vectors = list(await context.embedder.embed_texts(encoder, texts)) if texts else []
     if kind == "application/x-npy":
         return _as_npy(results, vectors)
-    pairs = zip(results, maps, strict=True)
-    items = [_item(i, *pair, context) for i, pair in enumerate(pairs)]
-    items += [{"index": len(images) + i, "embedding": v} for i, v in enumerate(vectors)]
+    items = [
+        _item(i, result, None if isinstance(one, LookalikeError) else next(drawn), context)
+        for i, (one, result) in enumerate(zip(given, results, strict=True))
+    ]
+    items += [{"index": len(given) + i, "embedding": v} for i, v in enumerate(vectors)]
     space = encoder.info.space
     return json_response(
         {"model": encoder.info.model, "space": space.id, "dim": space.dim, "items": items}
@@ -176,7 +181,9 @@ async def _explained(
     )
 
 
-async def _inputs(request: Request, context: Context) -> tuple[list[bytes], list[str]]:
+async def _inputs(
+    request: Request, context: Context
+) -> tuple[list[bytes | LookalikeError], list[str]]:
     """The images, and of a JSON request the texts."""
     if media_type(request) != "application/json":
         return [upload.data for upload in await read_images(request, context.settings)], []
@@ -187,7 +194,7 @@ async def _inputs(request: Request, context: Context) -> tuple[list[bytes], list
     if count > context.settings.max_images:
         raise TooManyImages(f"At most {context.settings.max_images} inputs in one request.")
     charge(request, count)
-    return [decode_base64(image.base64, i) for i, image in enumerate(body.images)], body.texts
+    return await load(request, body.images), body.texts
 
 
 def raise_if_alone(results: list[Embedded | LookalikeError]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -13,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from lookalike_service.api.bodies import (
     Form,
     Upload,
+    charge,
     is_raw_image,
+    json_schema,
     media_type,
     multipart_schema,
     raw_image_schema,
     read_form,
+    read_json,
     read_raw_image,
     required,
 )
@@ -26,6 +30,7 @@ from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import json_response
 from lookalike_service.api.security import guarded_router, needs
+from lookalike_service.api.sources import URL_ERRORS, load
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -33,6 +38,7 @@ from lookalike_service.errors import (
     LookalikeError,
     SpaceMismatch,
     StoreUnavailable,
+    TooManyImages,
     UnknownCollection,
     UnknownImage,
     UnsupportedMediaType,
@@ -45,6 +51,7 @@ from lookalike_service.schemas.collections import (
     ImagePage,
     ImagePatch,
     IndexItem,
+    IndexRequest,
     IndexResponse,
 )
 from lookalike_service.store.protocol import Record, point_id
@@ -68,6 +75,7 @@ IdInPath = Annotated[str, Depends(_decoded)]
     response_class=Response,
     responses=documented(
         *UPLOAD_ERRORS,
+        *URL_ERRORS,
         UnknownCollection,
         SpaceMismatch,
         StoreUnavailable,
@@ -86,7 +94,8 @@ IdInPath = Annotated[str, Depends(_decoded)]
                 many=True,
                 needed=["images"],
             )
-            | raw_image_schema(),
+            | raw_image_schema()
+            | json_schema(IndexRequest),
         }
     },
 )
@@ -99,7 +108,11 @@ async def index(collection: str, request: Request, context: Current) -> Response
     """
     await asyncio.to_thread(context.store.collection, collection)
     new = await _new_images(request, context)
-    outcomes = await ingest(context.store, context.embedder, context.encoders_for, collection, new)
+    whole = [one for one in new if not isinstance(one, LookalikeError)]
+    done = iter(
+        await ingest(context.store, context.embedder, context.encoders_for, collection, whole)
+    )
+    outcomes = [one if isinstance(one, LookalikeError) else next(done) for one in new]
     if len(outcomes) == 1 and isinstance(outcomes[0], LookalikeError):
         raise outcomes[0]
     for outcome in outcomes:
@@ -108,19 +121,34 @@ async def index(collection: str, request: Request, context: Current) -> Response
     return json_response(_summary(outcomes))
 
 
-async def _new_images(request: Request, context: Context) -> list[NewImage]:
+async def _new_images(request: Request, context: Context) -> Sequence[NewImage | LookalikeError]:
     kind = media_type(request)
+    if kind == "application/json":
+        return await _sent_as_json(request, context)
     if is_raw_image(kind):
         return [NewImage((await read_raw_image(request)).data)]
     if kind != "multipart/form-data":
         raise UnsupportedMediaType(
             f"Content-Type '{kind}' is not read here; send multipart/form-data with 'images' parts, "
-            "or one image as the body."
+            "one image as the body, or JSON."
         )
     form = await read_form(
         request, context.settings, files=["images"], fields=["ids", "metadata", "sources"]
     )
     return _described(form, required(form, "images"))
+
+
+async def _sent_as_json(request: Request, context: Context) -> list[NewImage | LookalikeError]:
+    body = await read_json(request, IndexRequest)
+    if len(body.images) > context.settings.max_images:
+        raise TooManyImages(f"At most {context.settings.max_images} images in one request.")
+    charge(request, len(body.images))
+    return [
+        data
+        if isinstance(data, LookalikeError)
+        else NewImage(data, image.id, image.metadata, image.source or image.url)
+        for image, data in zip(body.images, await load(request, body.images), strict=True)
+    ]
 
 
 def _described(form: Form, uploads: list[Upload]) -> list[NewImage]:

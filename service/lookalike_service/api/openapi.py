@@ -18,13 +18,14 @@ from lookalike_service.errors import (
     Overloaded,
     UploadTooSlow,
 )
+from lookalike_service.schemas.collections import IndexRequest
 from lookalike_service.schemas.embedding import EmbedRequest
 from lookalike_service.schemas.search import SearchBatchRequest, SearchRequest
 
 PROBLEM = "application/problem+json"
 _ANY_CALL = (InvalidField, Internal)
 _ANY_BODY = (InvalidRequest, MissingPart, BodyTooLarge, UploadTooSlow, Overloaded)
-_READ_BY_HAND = (EmbedRequest, SearchRequest, SearchBatchRequest)
+_READ_BY_HAND = (EmbedRequest, IndexRequest, SearchRequest, SearchBatchRequest)
 """Bodies with several media types are read by hand, so FastAPI does not know their schemas."""
 
 DESCRIPTION = """\

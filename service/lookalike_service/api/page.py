@@ -78,7 +78,9 @@ def asset(request: Request, name: str) -> Response:
 def _answer(request: Request, path: str, caching: str) -> Response:
     """Raises NotFound for what is no file of the page."""
     if path not in _paths():
-        raise NotFound(f"The page has no file '{path:.80}'; reload it if it is of an older version.")
+        raise NotFound(
+            f"The page has no file '{path:.80}'; reload it if it is of an older version."
+        )
     file = _read(path)
     headers = {
         "Cache-Control": caching,

@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from lookalike_service.api.bodies import (
+    charge,
     json_schema,
     media_type,
     multipart_schema,
@@ -23,6 +24,7 @@ from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import json_response
 from lookalike_service.api.search_queries import ask, explainer_for
 from lookalike_service.api.security import guarded_router, needs
+from lookalike_service.api.sources import URL_ERRORS, load
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -74,7 +76,9 @@ class SearchQuery(SearchOptions):
     "/search",
     summary="Find similar images",
     response_class=Response,
-    responses=documented(*UPLOAD_ERRORS, *SEARCH_ERRORS, ok={200: {"model": SearchResponse}}),
+    responses=documented(
+        *UPLOAD_ERRORS, *URL_ERRORS, *SEARCH_ERRORS, ok={200: {"model": SearchResponse}}
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -98,7 +102,7 @@ async def search(
     """
     found = await asyncio.to_thread(context.store.collection, collection)
     options, image = await _read(request, query, context)
-    check(options, image=image is not None)
+    check(options, image=image is not None and options.image is None)
     records = await asyncio.to_thread(indexed, context.store, found.pinned, [options])
     asked = await ask(context, found, options, records, image=image)
     hits, judge = await asyncio.to_thread(_find, context, found, options, asked.sought)
@@ -132,7 +136,14 @@ async def _read(
             raise InvalidField(
                 "A JSON search carries its options in the body, not in the query string."
             )
-        return await read_json(request, SearchRequest), None
+        options = await read_json(request, SearchRequest)
+        if options.image is None:
+            return options, None
+        charge(request, 1)
+        (image,) = await load(request, [options.image])
+        if isinstance(image, LookalikeError):
+            raise image
+        return options, image
     uploads = await read_images(request, context.settings, part="image")
     if len(uploads) > 1:
         raise InvalidField("One query image in a call.")

@@ -100,6 +100,10 @@ def _request(given: Any) -> SearchRequest | LookalikeError:
         return from_validation(error.errors())
     except InvalidField as error:
         return error
+    if request.image is not None:
+        return InvalidField(
+            "Searches of a batch take no images: search by each in a call of its own."
+        )
     if request.explain != "none":
         return InvalidField("Searches of a batch are not explained: leave 'explain' out.")
     return request

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lookalike_service.schemas.base import FilterJson, ImageId, Wire
+from lookalike_service.schemas.embedding import EmbedImage
 from lookalike_service.schemas.problems import ItemError
 
 FieldType = Literal["keyword", "integer", "float", "bool"]
@@ -46,6 +47,20 @@ class Collections(Wire):
     """All collections."""
 
     collections: list[CollectionOut]
+
+
+class IndexImage(EmbedImage):
+    """One image of a JSON request, and what to keep of it."""
+
+    id: ImageId | None = Field(None, description="Default: the SHA-256 of the bytes.")
+    metadata: dict[str, Any] | None = None
+    source: str | None = Field(None, description="Default: the URL it was fetched from.")
+
+
+class IndexRequest(Wire):
+    """Images to index, as JSON."""
+
+    images: Annotated[list[IndexImage], Field(fail_fast=True)] = Field(min_length=1)
 
 
 class IndexItem(Wire):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from lookalike_service.schemas.base import ImageId, Name, Wire
 from lookalike_service.schemas.problems import ItemError
@@ -114,9 +114,20 @@ class Map(Wire):
 
 
 class EmbedImage(Wire):
-    """One image of a JSON request."""
+    """One image of a JSON request: its bytes, or where the service is to fetch it."""
 
-    base64: str
+    base64: str | None = None
+    url: Annotated[str, StringConstraints(max_length=4096)] | None = Field(
+        None,
+        description="http or https, of a host that the service's operator allows; by default it allows none.",
+        examples=["https://images.example.com/shoe.jpg"],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.base64 is None) == (self.url is None):
+            raise ValueError("give exactly one of 'base64' and 'url'")
+        return self
 
 
 class EmbedRequest(Wire):

@@ -8,7 +8,7 @@ from pydantic import Field, SkipValidation, StringConstraints
 
 from lookalike_service.schemas.base import FilterJson, ImageId, Wire
 from lookalike_service.schemas.calibration import CalibrationState, Verdict
-from lookalike_service.schemas.embedding import Map, Region
+from lookalike_service.schemas.embedding import EmbedImage, Map, Region
 from lookalike_service.schemas.problems import ItemError
 
 SearchExplain = Annotated[
@@ -55,8 +55,11 @@ Example = ImageId | Numbers
 
 
 class SearchRequest(SearchOptions):
-    """A query as JSON: exactly one of `id`, `vector`, `text` and `positive`."""
+    """A query as JSON: exactly one of `image`, `id`, `vector`, `text` and `positive`."""
 
+    image: EmbedImage | None = Field(
+        None, description="An image to embed; not in a batch of searches."
+    )
     id: ImageId | None = Field(None, description="An indexed image; it is left out of the hits.")
     vector: Numbers | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
