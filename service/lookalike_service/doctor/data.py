@@ -57,12 +57,24 @@ def lock(surroundings: Surroundings) -> Iterator[Finding]:
             owner = file.read(32).decode()
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        todo = "the service may run already; a second one needs its own folder, or a Qdrant server"
-        yield warning("lock", f"{path} is in use by {_described(owner)}", todo)
+        what = f"{path} is in use by {_described(owner)}"
+        if _is_ours(owner):
+            yield ok("lock", what)
+        else:
+            todo = "a second service needs its own folder, or both a Qdrant server"
+            yield warning("lock", what, todo)
     except OSError as error:
         yield problem("lock", f"{path / 'lock'}: {error.strerror}", "make it readable")
     else:
         yield ok("lock", "no process has the data folder")
+
+
+def _is_ours(owner: str) -> bool:
+    """Whether it is the service that the rest of the findings are about, as far as one can see."""
+    try:
+        return "serve" in psutil.Process(int(owner)).cmdline()
+    except (ValueError, psutil.Error):
+        return False
 
 
 def _described(owner: str) -> str:
