@@ -202,11 +202,12 @@ export class Runs {
 
   /**
    * One projection with its points; images indexed since it was made are on it too. `columns`: fields to tell
-   * of each, separated by commas. Rejects with UnknownProjection, InvalidField.
+   * of each, separated by commas; `filter`: JSON, the images that match alone. Rejects with UnknownProjection,
+   * InvalidField, InvalidFilter.
    */
   projection(
     name: string,
-    query: { columns?: string } = {},
+    query: { columns?: string; filter?: string } = {},
     options: CallOptions = {},
   ): Promise<ProjectionPoints> {
     const params = { path: { ...this.path, name }, query };
@@ -218,7 +219,7 @@ export class Runs {
   /** The same as an Arrow IPC stream. Rejects as `projection`. */
   projectionArrow(
     name: string,
-    query: { columns?: string } = {},
+    query: { columns?: string; filter?: string } = {},
     options: CallOptions = {},
   ): Promise<Blob> {
     const init = { params: { path: { ...this.path, name }, query }, ...ARROW };

@@ -127,6 +127,16 @@ export class TooManyPixels extends ImageError {
   override readonly name: string = "TooManyPixels";
 }
 
+/** 422 `url_refused`: The image's URL is not one that the service fetches. */
+export class UrlRefused extends ImageError {
+  override readonly name: string = "UrlRefused";
+}
+
+/** 422 `url_failed`: The image's URL gave no picture. */
+export class UrlFailed extends ImageError {
+  override readonly name: string = "UrlFailed";
+}
+
 /** 404 `not_found`: There is nothing at this path. */
 export class NotFound extends LookalikeError {
   override readonly name: string = "NotFound";
@@ -247,6 +257,11 @@ export class Overloaded extends Unavailable {
   override readonly name: string = "Overloaded";
 }
 
+/** 429 `rate_limited`: This caller's share of requests or images is used up for the moment. */
+export class RateLimited extends Unavailable {
+  override readonly name: string = "RateLimited";
+}
+
 /** 503 `store_unavailable`: The store does not answer. */
 export class StoreUnavailable extends Unavailable {
   override readonly name: string = "StoreUnavailable";
@@ -294,6 +309,8 @@ export const errorClasses = {
   corrupt_image: CorruptImage,
   image_too_large: ImageTooLarge,
   too_many_pixels: TooManyPixels,
+  url_refused: UrlRefused,
+  url_failed: UrlFailed,
   not_found: NotFound,
   unknown_collection: UnknownCollection,
   unknown_model: UnknownModel,
@@ -318,6 +335,7 @@ export const errorClasses = {
   weights_missing: WeightsMissing,
   unavailable: Unavailable,
   overloaded: Overloaded,
+  rate_limited: RateLimited,
   store_unavailable: StoreUnavailable,
   not_ready: NotReady,
   internal_error: Internal,

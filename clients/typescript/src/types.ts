@@ -54,7 +54,7 @@ export type ProjectionRequest = Schemas["ProjectionRequest"];
 export type Readiness = Schemas["Readiness"];
 export type Region = Schemas["Region"];
 export type SearchBatch = Schemas["SearchBatchResponse"];
-export type SearchRequest = Schemas["SearchRequest"];
+export type SearchRequest = Omit<Schemas["SearchRequest"], "image">;
 export type SearchResult = Schemas["SearchResponse"];
 export type Training = Schemas["Training"];
 export type TrainingRequest = Schemas["AutoencoderRequest"] | Schemas["HeadRequest"];
@@ -110,7 +110,7 @@ export type JobsOptions = Query<"/v1/jobs", "get">;
 /** A search by an image that is sent, with the options of any search. */
 export type ImageSearch = Omit<
   SearchRequest,
-  "image" | "id" | "vector" | "text" | "positive" | "negative" | "strategy"
+  "id" | "vector" | "text" | "positive" | "negative" | "strategy"
 > & { image: ImageInput };
 
 /** Ids and metadata of images, one entry per image. */

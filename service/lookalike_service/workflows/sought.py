@@ -42,17 +42,17 @@ class Sought:
 
 
 def check(request: SearchRequest, *, image: bool = False) -> None:
-    """Raise InvalidField for a search that says too little or too much; `image`: one is sent with it."""
-    queries = (request.id, request.vector, request.text, request.positive)
+    """Raise InvalidField for a search that says too little or too much; `image`: one is posted with it."""
+    queries = (request.image, request.id, request.vector, request.text, request.positive)
     if not image and sum(query is not None for query in queries) != 1:
         raise InvalidField(
-            "Give exactly one of 'id', 'vector', 'text' and 'positive' (or post an image)."
+            "Give exactly one of 'image', 'id', 'vector', 'text' and 'positive' (or post an image)."
         )
     for name, given, needed, there in (
         ("negative", request.negative, "positive", request.positive),
         ("strategy", request.strategy, "positive", request.positive),
         ("group_size", request.group_size, "group_by", request.group_by),
-        ("region", request.region, "an image or 'id'", image or request.id),
+        ("region", request.region, "an image or 'id'", image or request.image or request.id),
     ):
         if given is not None and not there:
             raise InvalidField(f"'{name}' goes with {_quoted(needed)}, which is missing.")
