@@ -21,6 +21,7 @@ BODILESS = {
 }
 DESIGNED = {
     "GET /livez", "GET /readyz", "GET /metrics", "GET /v1/info", "GET /v1/models",
+    "GET /v1/algorithms",
     "POST /v1/embed", "POST /v1/explain",
     "GET /v1/collections", "PUT /v1/collections/{collection}", "GET /v1/collections/{collection}",
     "DELETE /v1/collections/{collection}",
@@ -135,6 +136,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "GET /readyz": ("GET", "/readyz", {}),
     "GET /v1/info": ("GET", "/v1/info", {}),
     "GET /v1/models": ("GET", "/v1/models", {}),
+    "GET /v1/algorithms": ("GET", "/v1/algorithms", {}),
     "POST /v1/embed": ("POST", "/v1/embed?explain=self", JPEG),
     "POST /v1/explain": ("POST", "/v1/explain", {"files": {"image": jpeg(), "reference": jpeg()}}),
     "GET /v1/collections": ("GET", "/v1/collections", {}),
