@@ -18,6 +18,7 @@ BENCHES = (
     "projection",
     "duplicates",
     "indexing",
+    "page",
 )
 
 

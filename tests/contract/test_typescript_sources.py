@@ -20,7 +20,6 @@ NOT_CALLED = {
     "GET /metrics": "Prometheus reads it",
     "POST /v1/embeddings": "it is there for the clients of OpenAI's interface",
     "DELETE /v1/collections/{collection}/images/{id}": "delete() takes one id or many, any of them",
-    "GET /v1/jobs/{id}/events": "Job.wait() asks again, which outlives a restart of the service",
 }
 
 

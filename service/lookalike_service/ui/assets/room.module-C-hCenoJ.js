@@ -1,0 +1,1 @@
+var e={page:`_page_fhr1c_2`,head:`_head_fhr1c_8`,actions:`_actions_fhr1c_26`,section:`_section_fhr1c_33`,lead:`_lead_fhr1c_41`,card:`_card_fhr1c_47`,form:`_form_fhr1c_56`,two:`_two_fhr1c_61`,footnote:`_footnote_fhr1c_67`};export{e as t};
