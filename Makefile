@@ -8,7 +8,7 @@ PAGE_PACKAGES := clients/explorer/node_modules/.ready
 # Images of containers often set it; then each of the many processes here would compile torch's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-ts typescript explorer check bench serve clean
+.PHONY: demo test test-ts typescript explorer check audit bench serve clean
 
 ## demo: similar images, a heat map, clusters and a 2-D map of real pictures, into demo/ (IMAGES=folder for yours)
 demo: $(READY)
@@ -38,6 +38,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+## audit: known vulnerabilities of what we depend on; says loudly what it could not look up
+audit: $(READY)
+	$(BIN)/python .ci/audit.py
 
 ## bench: throughput, latency, memory, as ratios within one run
 bench: $(READY)
