@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -309,3 +310,25 @@ def test_the_table_of_roles_is_what_the_routes_declare() -> None:
         name(route).replace("/v1/collections/{collection}", "…"): route.needs for route in GUARDED
     }
     assert told == short
+
+
+async def test_probes_that_need_no_key_cost_one_image_at_a_time() -> None:
+    encoder, running, most = FakeEncoder(), 0, 0
+    encode = encoder.encode
+
+    def watched(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        found = encode(*arguments, **keywords)
+        running -= 1
+        return found
+
+    encoder.encode = watched  # type: ignore[method-assign] # to see how many passes there are
+    with fake_server(encoder=encoder, api_keys=ENTRIES) as url:
+        before = len(encoder.batches)
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(60)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(encoder.batches) - before < 30, "most joined one that was under way"
+    assert most == 1
