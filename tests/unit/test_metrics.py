@@ -9,9 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from lookalike_service import __version__
 from lookalike_service.api.collected import Collected
+from lookalike_service.api.middleware import Observed
 from lookalike_service.api.watching import look
 from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.errors import StoreUnavailable, UnknownCollection, WeightsMissing
@@ -112,6 +115,28 @@ async def test_readiness_and_waiting_jobs_are_looked_at_without_being_asked_for(
     assert found.value("lookalike_jobs", state="queued") == 1
     assert found.value("lookalike_jobs", state="running") == 0
     assert 0 <= found.value("lookalike_job_oldest_queued_seconds") < 60
+
+
+async def test_a_request_that_breaks_after_its_answer_began_is_an_error_too() -> None:
+    async def breaks(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ZeroDivisionError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    metrics = Metrics()
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    with capture_logs() as logs:
+        await Observed(breaks, metrics)(scope, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert [line["log_level"] for line in logs] == ["error"]
+    assert read(metrics).value("lookalike_errors_total", code="internal_error") == 1
 
 
 def test_no_caller_can_make_series(service: FakeService) -> None:
@@ -230,6 +255,15 @@ def test_a_job_is_counted_and_timed_by_kind_and_end() -> None:
         name = "lookalike_jobs_ended_total"
         assert found.value(name, kind="clustering", state=state) == count
     assert found.value("lookalike_job_seconds_count", kind="clustering") == 3
+
+
+def test_the_first_event_of_a_kind_is_an_increase() -> None:
+    metrics = Metrics()
+    JobRunner(FakeStore(), {"clustering": lambda _: {}}, Settings(), metrics)
+    failed = frozenset({("kind", "clustering"), ("state", "failed")})
+    samples = read(metrics).samples
+    assert samples["lookalike_jobs_ended_total", failed] == 0
+    assert samples["lookalike_encoder_loads_total", frozenset({("outcome", "failed")})] == 0
 
 
 def test_what_is_remembered_for_explanations_is_a_cache_with_hits_and_misses() -> None:

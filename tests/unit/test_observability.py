@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +137,17 @@ def test_panels_do_not_overlap_and_have_a_description() -> None:
                 assert (x, y) not in taken, (panel["title"], taken[x, y])
                 taken[x, y] = panel["title"]
         assert place["x"] + place["w"] <= 24
+
+
+def test_every_alert_is_tested_to_fire_and_to_be_silent() -> None:
+    _, sick = yaml.safe_load((FOLDER / "alerts_test.yml").read_text())["tests"]
+    (fired,) = (each["exp_samples"] for each in sick["promql_expr_test"])
+    assert [re.findall('"(.*)"', each["labels"])[0] for each in fired] == [
+        rule["alert"] for rule in ALERTS
+    ]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_the_alerts_pass_their_tests() -> None:
+    command = ["promtool", "test", "rules", "alerts_test.yml"]
+    subprocess.run(command, cwd=FOLDER, check=True)

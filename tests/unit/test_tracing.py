@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 import numpy as np
@@ -15,8 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from lookalike import Lookalike
 from lookalike_service.encoders.batch import EncodeItem
+from lookalike_service.settings import Settings
 from lookalike_service.telemetry import tracing
 from tests.fakes.encoder import SIZE, FakeEncoder
+from tests.fakes.loopback import listening
 from tests.fakes.service import fake_service
 from tests.pictures import jpeg
 
@@ -120,6 +123,38 @@ def test_the_client_passes_the_callers_trace_on() -> None:
     context = span.get_span_context()
     assert seen[0].startswith(f"00-{context.trace_id:032x}-{context.span_id:016x}-")
     assert seen[1] is None
+
+
+def test_spans_are_sent_to_the_collector_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    received = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            received.append((self.path, ExportTraceServiceRequest.FromString(body)))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with listening(Collector) as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        assert Settings().traces
+        tracing.configure("1.2.3")
+        with tracing.request("GET", []):
+            pass
+        tracing.shut_down()
+    ((path, message),) = received
+    assert path == "/v1/traces"
+    (resource,) = message.resource_spans
+    about = {each.key: each.value.string_value for each in resource.resource.attributes}
+    assert (about["service.name"], about["service.version"]) == ("lookalike", "1.2.3")
+    assert [span.name for span in resource.scope_spans[0].spans] == ["GET"]
+    assert not tracing.enabled()
 
 
 def test_without_the_exporter_the_service_says_what_to_install(

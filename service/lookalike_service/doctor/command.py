@@ -66,9 +66,11 @@ def examine(surroundings: Surroundings) -> Iterator[Finding]:
             check: Check = getattr(import_module(f"lookalike_service.doctor.{module}"), name)
             yield from check(surroundings)
         except ImportError as error:
-            yield skipped(name, f"an extra is not installed ({error})")
+            yield skipped(f"{module}: {name}", f"an extra is not installed ({error})")
         except Exception as error:  # noqa: BLE001 - a sick installation may fail in any way
-            yield problem(name, f"the check itself failed: {error!r}", "report this as a fault")
+            yield problem(
+                f"{module}: {name}", f"the check itself failed: {error!r}", "report this as a fault"
+            )
 
 
 def _line(finding: Finding) -> str:

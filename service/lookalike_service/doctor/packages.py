@@ -93,7 +93,9 @@ def torch(_: Surroundings) -> Iterator[Finding]:
 
 def traces(surroundings: Surroundings) -> Iterator[Finding]:
     """An exporter, where traces are asked for."""
-    if surroundings.settings is None or not surroundings.settings.traces:
+    if surroundings.settings is None:
+        yield skipped("traces", "no settings to look at")
+    elif not surroundings.settings.traces:
         yield ok("traces", "off")
     elif _version("opentelemetry-exporter-otlp-proto-http") is None:
         todo = "pip install 'lookalike[otel]', or set LOOKALIKE_TRACES=false"

@@ -55,6 +55,7 @@ class Metrics:
         self._define_requests()
         self._define_images()
         self._define_parts()
+        self._begin_at_zero()
 
     def _define_requests(self) -> None:
         self.requests = self._counter(
@@ -142,6 +143,17 @@ class Metrics:
         self.job_seconds = self._histogram(
             "lookalike_job_seconds", "Time that a job ran.", "kind", buckets=_LONG
         )
+
+    def _begin_at_zero(self) -> None:
+        """Or the first event of a kind would make a series, which is no increase to Prometheus."""
+        for counter, values in (
+            (self.dropped, ("client_gone", "deadline")),
+            (self.refused, ("bodies", "images", "pixels", "wait")),
+            (self.encoder_loads, ("failed", "ok")),
+            (self.encoder_unloads, ("budget", "idle")),
+        ):
+            for value in values:
+                counter.labels(value)
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(name, what, labels, registry=self.registry)
