@@ -8,7 +8,7 @@ PAGE_PACKAGES := clients/explorer/node_modules/.ready
 # Images of containers often set it; then each of the many processes here would compile torch's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-ts typescript explorer check audit bench serve clean
+.PHONY: demo test test-ts typescript explorer openapi check audit bench serve clean
 
 ## demo: similar images, a heat map, clusters and a 2-D map of real pictures, into demo/ (IMAGES=folder for yours)
 demo: $(READY)
@@ -31,6 +31,10 @@ typescript: $(READY) $(PACKAGES)
 explorer: $(PAGE_PACKAGES)
 	npm --prefix clients/explorer run build
 	npm --prefix clients/explorer test
+
+## openapi: renew the promise of the API's version 1 after calls were added; a test refuses what breaks it
+openapi: $(READY)
+	$(BIN)/python -m tests.openapi_promise
 
 ## check: formatting, lint, types, and the direction of imports
 check: $(READY)
