@@ -39,13 +39,13 @@ class LiveService:
 
 @contextlib.contextmanager
 def live_service(
-    data: Path, log: Path, command: Sequence[str] = (COMMAND, "serve")
+    data: Path, log: Path, command: Sequence[str] = (COMMAND, "serve"), port: int | None = None
 ) -> Iterator[LiveService]:
-    """Start it on a free port, wait until it is ready, stop it at the end.
+    """Start it on this or a free port, wait until it is ready, stop it at the end.
 
     `{port}` in the command is the port. Raises ServiceDidNotStart.
     """
-    port = free_port()
+    port = port or free_port()
     environment = os.environ | {
         "LOOKALIKE_PORT": str(port),
         "LOOKALIKE_DATA": str(data),

@@ -49,7 +49,6 @@ def serve(  # noqa: PLR0917 - typer reads the options off the signature
 def run() -> None:
     """Serve with the settings of the environment until a signal comes."""
     # Imported late: torch and BentoML take seconds, and `--help` needs neither.
-    import uvicorn  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
 
     from lookalike_service import logs  # noqa: PLC0415
@@ -74,14 +73,8 @@ def run() -> None:
     except InvalidField as error:
         typer.echo(f"lookalike serve: {error.detail}", err=True)
         raise typer.Exit(2) from error
+    from lookalike_service import http_server  # noqa: PLC0415
     from lookalike_service.app import Lookalike  # noqa: PLC0415
 
-    uvicorn.run(
-        Lookalike.to_asgi(),  # type: ignore[attr-defined] # the decorator makes it a Service
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=30,
-    )
+    app = Lookalike.to_asgi()  # type: ignore[attr-defined] # the decorator makes it a Service
+    http_server.run(app, settings)

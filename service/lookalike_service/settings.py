@@ -137,6 +137,12 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(256 * 2**20, gt=0, description="Largest request body.")
+    max_connections: int = Field(
+        1000, gt=0, description="Connections open at the same time; beyond: 429."
+    )
+    drain_seconds: float = Field(
+        0, ge=0, description="How long to go on accepting after SIGTERM, while /readyz says 503."
+    )
     upload_seconds: float = Field(
         30,
         gt=0,

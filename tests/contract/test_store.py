@@ -711,6 +711,17 @@ def test_documents_are_kept_by_kind_and_key(store: Store) -> None:
     assert store.documents(kind) == [("a/1", {})]
 
 
+def test_a_document_is_added_once_and_all_who_add_it_get_that_one(store: Store) -> None:
+    kind = uuid.uuid4().hex
+    assert store.document(kind, "a") is None
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: store.add_document(kind, "a", {"by": i}), range(8)))
+    assert all(body == found[0] for body in found)
+    assert store.document(kind, "a") == found[0]
+    store.delete_document(kind, "a")
+    assert store.add_document(kind, "a", {"by": 9}) == {"by": 9}
+
+
 def test_more_documents_than_one_page_are_all_listed(store: Store) -> None:
     kind = uuid.uuid4().hex
     for i in range(300):

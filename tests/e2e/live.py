@@ -11,7 +11,7 @@ from examples.demo.server import COMMAND, LiveService
 
 
 def live_service(
-    folder: Path, command: Sequence[str] = (COMMAND, "serve")
+    folder: Path, command: Sequence[str] = (COMMAND, "serve"), port: int | None = None
 ) -> contextlib.AbstractContextManager[LiveService]:
     """See `examples.demo.server.live_service`."""
-    return server.live_service(folder / "data", folder / "service.log", command)
+    return server.live_service(folder / "data", folder / "service.log", command, port)

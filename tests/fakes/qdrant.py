@@ -28,9 +28,9 @@ class QdrantFake:
     paths: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def listen(self) -> AbstractContextManager[str]:
-        """The address of a loopback server."""
-        return listening(_handler(self))
+    def listen(self, port: int = 0) -> AbstractContextManager[str]:
+        """The address of a loopback server, at this port or any that is free."""
+        return listening(_handler(self), port)
 
     def handle(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """The status and body of an answer."""
@@ -87,6 +87,13 @@ def _scroll(client: QdrantClient, name: str, given: Any) -> dict[str, Any]:
     return {"points": _plain(points), "next_page_offset": following}
 
 
+def _query(client: QdrantClient, name: str, given: Any) -> list[models.QueryResponse]:
+    searches = models.QueryRequestBatch.model_validate(given).searches
+    # In memory every search is exact, and a warning says so.
+    exact = [search.model_copy(update={"params": None}) for search in searches]
+    return client.query_batch_points(name, exact)
+
+
 def _count(client: QdrantClient, name: str, given: Any) -> models.CountResult:
     return client.count(name, models.CountRequest.model_validate(given).filter)
 
@@ -119,6 +126,7 @@ _CALLS: dict[tuple[str, str], Callable[[QdrantClient, str, Any], Any]] = {
     ("PUT", "/points"): _upsert,
     ("POST", "/points"): _retrieve,
     ("POST", "/points/scroll"): _scroll,
+    ("POST", "/points/query/batch"): _query,
     ("POST", "/points/count"): _count,
     ("POST", "/points/delete"): _delete,
     ("POST", "/points/payload"): _set_payload,

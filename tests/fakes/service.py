@@ -22,6 +22,7 @@ from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.jobs.runner import JobRunner
 from lookalike_service.settings import Settings
 from lookalike_service.store.observed import observed
+from lookalike_service.store.protocol import Store
 from lookalike_service.telemetry.metrics import Metrics
 from lookalike_service.workflows.embedding import Embedder
 from lookalike_service.workflows.job_embedding import JobEmbedding
@@ -40,7 +41,7 @@ class FakeService:
 
 
 def fake_app(
-    encoder: Encoder, store: FakeStore, more: Sequence[Encoder] = (), **settings: Any
+    encoder: Encoder, store: Store, more: Sequence[Encoder] = (), **settings: Any
 ) -> FastAPI:
     """The service's app, which offers `more` encoders too; settings override the defaults."""
     configured, metrics = Settings(**settings), Metrics()

@@ -348,6 +348,10 @@ class FakeStore:
         with self._lock:
             self._documents[kind, key] = copy.deepcopy(dict(body))
 
+    def add_document(self, kind: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            return copy.deepcopy(self._documents.setdefault((kind, key), copy.deepcopy(dict(body))))
+
     def document(self, kind: str, key: str) -> dict[str, Any] | None:
         with self._lock:
             return copy.deepcopy(self._documents.get((kind, key)))

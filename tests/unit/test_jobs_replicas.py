@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -84,7 +85,10 @@ def test_the_heartbeat_goes_on_without_progress(store: ServerStore) -> None:
         finished(jobs, job.id)
 
 
-def test_a_silent_owners_job_is_taken_over(store: ServerStore) -> None:
+def test_a_silent_owners_job_is_taken_over(
+    store: ServerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_ABANDONED_SECONDS", 0.1)
     with runner(store, Blocked(), start=False) as dead:
         job = dead.submit("clustering", "short", {})
     Records(store).put(job.model_copy(update={"state": "running"}), "dead", 1)
@@ -140,3 +144,49 @@ def test_a_job_cancelled_between_choosing_and_claiming_it_is_not_run(
         finished(owner, following.id)
         assert owner.get(job.id).state == "cancelled"
     assert ours.runs == ["short"]
+
+
+def test_clocks_that_differ_or_jump_take_no_job_from_its_owner(
+    store: ServerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = Blocked(), Blocked()
+    with runner(store, ours) as owner, runner(store, theirs) as other:
+        id_ = begun(owner, ours)
+        real = time.time
+        for hours in (1000, -1000):
+            monkeypatch.setattr(time, "time", lambda hours=hours: real() + 3600 * hours)
+            short = other.submit("clustering", "short", {})
+            assert finished(other, short.id).state == "succeeded"
+        assert owner.get(id_).state == "running"
+        ours.go.set()
+        assert finished(owner, id_).state == "succeeded"
+    assert (ours.runs + theirs.runs).count("long") == 1
+
+
+def test_replicas_that_claim_a_job_at_the_same_time_run_it_once(store: ServerStore) -> None:
+    runs: list[str] = []
+
+    def work(task: Task) -> dict[str, Any]:
+        runs.append(task.collection)
+        return {}
+
+    with runner(store, work, start=False) as first:
+        jobs = [first.submit("clustering", f"c{i}", {}) for i in range(40)]
+        with contextlib.ExitStack() as stack:
+            replicas = [stack.enter_context(runner(store, work)) for _ in range(4)]
+            for job in jobs:
+                assert finished(replicas[0], job.id).state == "succeeded"
+    assert sorted(runs) == sorted(f"c{i}" for i in range(40))
+    assert not store.documents("job-claim")
+
+
+def test_a_claim_whose_owner_died_does_not_hold_a_job_for_ever(
+    store: ServerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_ABANDONED_SECONDS", 0.1)
+    with runner(store, Blocked(), start=False) as dead:
+        job = dead.submit("clustering", "short", {})
+        assert Records(store).claim(Records(store).get(job.id), "dead")
+    with runner(store, Blocked()) as jobs:
+        assert finished(jobs, job.id).state == "succeeded"
+    assert not store.documents("job-claim")

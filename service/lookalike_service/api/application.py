@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 
 import structlog
@@ -52,6 +55,8 @@ from lookalike_service.settings import Settings
 from lookalike_service.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+_WAITING_THREADS = 64
+"""Threads that wait for the store: asyncio has six on two processors, and one that hangs would take all."""
 OpenContext = Callable[[FastAPI], AbstractAsyncContextManager[Context]]
 
 
@@ -66,6 +71,8 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if keyring is None:
             log.warning(warning(settings))
+        waiting = ThreadPoolExecutor(_WAITING_THREADS, thread_name_prefix="wait")
+        asyncio.get_running_loop().set_default_executor(waiting)
         async with open_context(app) as context:
             app.state.context = context
             collected = Collected(context)
@@ -93,6 +100,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         ],
     )
     app.state.metrics = metrics
+    app.state.stopping = threading.Event()
     app.state.fetcher = Fetcher(settings)
     app.state.gate = Gate(keyring, settings)
     problems.install(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from lookalike_service import __version__
@@ -34,8 +34,10 @@ async def livez() -> Response:
     summary="Requests will succeed",
 )
 @public
-async def readyz(context: Current) -> Readiness:
-    """Embed a canary image through the batch queue and ask the store; 503 if either fails."""
+async def readyz(request: Request, context: Current) -> Readiness:
+    """Embed a canary image through the batch queue and ask the store; 503 if either fails, or on the way out."""
+    if request.app.state.stopping.is_set():
+        raise NotReady("the service is stopping")
     encoder, store = await readiness(context)
     if encoder != "ok" or store != "ok":
         raise NotReady(f"encoder: {encoder}; store: {store}")

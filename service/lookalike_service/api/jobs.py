@@ -91,7 +91,7 @@ async def cancel(id: str, context: Current) -> Job:
 )
 @needs("read")
 async def events(id: str, request: Request, context: Current) -> Response:
-    """Server-sent events until the job ends."""
+    """Server-sent events until the job ends, or the service."""
     first = await _job(context, id)
     return StreamingResponse(_stream(first, request, context), media_type="text/event-stream")
 
@@ -110,7 +110,8 @@ async def _stream(job: Job, request: Request, context: Context) -> AsyncIterator
         if job != seen:
             yield f"event: job\ndata: {job.model_dump_json()}\n\n"
             seen = job
-        if job.state in FINISHED or await request.is_disconnected():
+        stopping = request.app.state.stopping.is_set()  # a watcher is to ask another replica
+        if job.state in FINISHED or stopping or await request.is_disconnected():
             return
         await asyncio.sleep(_POLL_SECONDS)
         with suppress(StoreUnavailable):  # the answer has begun; the store may come back

@@ -1,11 +1,11 @@
 """Durable jobs: kept in the store, run one at a time, gone on with after a crash.
 
 A job is only its kind, collection and parameters, so one that a dead process left behind is simply run
-again from the start. Replicas that share a Qdrant server share its jobs. The store cannot compare and
-set; what keeps replicas apart is one rule: a runner writes the end of a job only while the record says
-that it runs and is the runner's own, and stops working on it as soon as it does not (it was cancelled,
-or its owner was silent for so long that another took it over). Two that begin a job in the same instant
-thus waste work until the next heartbeat, and do no harm.
+again from the start. Replicas that share a Qdrant server share its jobs. Of those that want to begin one
+at the same time, a claim decides, which the store admits but once. A runner writes the end of a job only
+while the record says that it runs and is the runner's own, and stops working on it as soon as it does not:
+it was cancelled, or its owner was silent for so long that another took it over. How long that is, each
+measures for itself; clocks of different machines, or before and after they were set, are never compared.
 """
 
 from __future__ import annotations
@@ -85,6 +85,9 @@ class JobRunner:
     ) -> None:
         self._store = store
         self._metrics = metrics or Metrics()
+        for kind in kinds:  # or the first end of each would be no increase to Prometheus
+            for state in FINISHED:
+                self._metrics.jobs_ended.labels(kind, state)
         self._records = Records(store)
         self._kinds = kinds
         self._settings = settings
@@ -94,6 +97,8 @@ class JobRunner:
         self._lock = threading.Lock()
         """Held while a record changes its state, and for `_running`."""
         self._running: tuple[str, threading.Event] | None = None
+        self._signs: dict[str, tuple[object, float]] = {}
+        """Of jobs that are others': what was last seen of them, and when it was first."""
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -152,7 +157,7 @@ class JobRunner:
                     f"Job '{id}' has {record.job.state} already; it cannot be cancelled."
                 )
             cancelled = record.job.model_copy(update={"state": "cancelled", "finished_at": _now()})
-            self._records.put(cancelled, record.owner, record.starts)
+            self._records.put(cancelled, record.owner, record.starts, record.turn)
             if self._running and self._running[0] == id:
                 self._running[1].set()
             return cancelled
@@ -175,11 +180,7 @@ class JobRunner:
         """Run the oldest job that nobody works on; False if there is none."""
         records = self._records.all()
         self._forget_old(records)
-        for record in reversed(records):
-            if self._free(record):
-                self._run(record.job.id)
-                return True
-        return False
+        return any(self._free(record) and self._run(record.job.id) for record in reversed(records))
 
     def _free(self, record: Record) -> bool:
         """Whether a job waits, or was left behind. Asked only while nothing runs here."""
@@ -188,15 +189,24 @@ class JobRunner:
         # An embedded store admits one process, so whoever else owned the job is dead.
         if record.owner == self._owner or self._store.kind == "embedded":
             return True
-        return time.time() - record.beat > _ABANDONED_SECONDS
+        return self._silent(record)
 
-    def _run(self, id: str) -> None:
+    def _silent(self, record: Record) -> bool:
+        """Whether nothing of a record has changed for long, as we have seen it."""
+        id, sign = record.job.id, (record.job.state, record.turn, record.beat)
+        if self._signs.get(id, (None, 0.0))[0] != sign:
+            self._signs[id] = (sign, time.monotonic())
+        return time.monotonic() - self._signs[id][1] > _ABANDONED_SECONDS
+
+    def _run(self, id: str) -> bool:
+        """Run a job; False if it is not to be run after all."""
         cancel = threading.Event()
         job = self._claim(id, cancel)
         if job is None:
-            return
+            return False
         with structlog.contextvars.bound_contextvars(job_id=id):
             self._run_claimed(job, cancel)
+        return True
 
     def _run_claimed(self, job: Job, cancel: threading.Event) -> None:
         log.info("job started", kind=job.kind, collection=job.collection)
@@ -229,11 +239,17 @@ class JobRunner:
                 )
                 self._records.put(record.job.model_copy(update=_failure(error)))
                 return None
+            if not self._records.claim(record, self._owner):
+                if self._silent(record):  # whoever claimed it died before it said so
+                    self._records.unclaim(record)
+                return None
+            self._signs.pop(id, None)
             # The pulse first: without one, others would take the job for abandoned.
             self._records.beat(id, ProgressOut(stage="starting", done=0))
             job = record.job.model_copy(update={"state": "running", "started_at": _now()})
-            self._records.put(job, self._owner, record.starts + 1)
+            self._records.put(job, self._owner, record.starts + 1, record.turn + 1)
             self._running = (id, cancel)
+            self._records.unclaim(record)
             return job
 
     def _is_mine(self, record: Record) -> bool:
@@ -283,13 +299,15 @@ class JobRunner:
                 job = job.model_copy(update=changes)
                 if job.state == "queued":
                     starts -= 1  # that the service stopped is no fault of the job's
-                self._records.put(job, starts=starts)
+                self._records.put(job, starts=starts, turn=record.turn)
             if job.state != "running":  # otherwise it is another's by now, and so is the pulse
                 self._records.still(id)
             return job.state
 
     def _forget_old(self, records: Sequence[Record]) -> None:
         finished = [record.job.id for record in records if record.job.state in FINISHED]
+        for id in finished:
+            self._signs.pop(id, None)
         for id in finished[KEPT:]:
             self._records.forget(id)
 

@@ -37,9 +37,15 @@ class Documents:
 
     def put(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """Write or replace. Raises ValueError or TypeError if the body is not JSON."""
-        owner = _owner(kind, key)
-        text = json.dumps(body, allow_nan=False)
-        self._write(owner, {"owner": owner, "document": kind, "key": key, "body": text})
+        self._write(_owner(kind, key), _payload(kind, key, body))
+
+    def add(self, kind: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Write unless there is one; the one that is there then. Raises as `put`."""
+        while True:
+            self._write(_owner(kind, key), _payload(kind, key, body), insert_only=True)
+            found = self.get(kind, key)
+            if found is not None:  # otherwise it was deleted just now
+                return found
 
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """One document, or None."""
@@ -122,15 +128,20 @@ class Documents:
                 return record.payload
         return None
 
-    def _write(self, id: str, payload: Mapping[str, Any]) -> None:
+    def _write(self, id: str, payload: Mapping[str, Any], *, insert_only: bool = False) -> None:
         try:
-            self._engine.upsert(SYSTEM, [id], [payload])
+            self._engine.upsert(SYSTEM, [id], [payload], insert_only=insert_only)
         except UnknownCollection:  # the first write, or another server than before
             with suppress(CollectionExists):  # another process was as quick
                 self._engine.create(SYSTEM, "unused", 1)
             for field in ("document", "owner", "version"):
                 self._engine.create_index(SYSTEM, field, "keyword")
-            self._engine.upsert(SYSTEM, [id], [payload])
+            self._engine.upsert(SYSTEM, [id], [payload], insert_only=insert_only)
+
+
+def _payload(kind: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    text = json.dumps(body, allow_nan=False)
+    return {"owner": _owner(kind, key), "document": kind, "key": key, "body": text}
 
 
 def _owner(kind: str, key: str) -> str:

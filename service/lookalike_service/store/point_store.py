@@ -473,6 +473,10 @@ class PointStore:
         """See `Store`."""
         self._documents.put(kind, key, body)
 
+    def add_document(self, kind: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """See `Store`."""
+        return self._documents.add(kind, key, body)
+
     def document(self, kind: str, key: str) -> dict[str, Any] | None:
         """See `Store`."""
         return self._documents.get(kind, key)

@@ -324,6 +324,12 @@ class Store(Protocol):
     def put_document(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
         """Write or replace one JSON document."""
 
+    def add_document(self, kind: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a document unless there is one; the one that is there then.
+
+        Of several processes that add it at the same time, all get the same one.
+        """
+
     def document(self, kind: str, key: str) -> dict[str, Any] | None:
         """One document, or None."""
 

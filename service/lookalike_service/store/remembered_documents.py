@@ -44,6 +44,11 @@ class RememberedDocuments(Documents):
         with self._changing(kind, key):
             super().put(kind, key, body)
 
+    def add(self, kind: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Write unless there is one; the one that is there then. Raises as `put`."""
+        with self._changing(kind, key):
+            return super().add(kind, key, body)
+
     def delete(self, kind: str, key: str) -> None:
         """Delete a document and its arrays; a missing one is fine."""
         with self._changing(kind, key):

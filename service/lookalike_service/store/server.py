@@ -25,8 +25,10 @@ class ServerStore(PointStore):
         super().__init__(engine, documents, LabelCompanion(engine, documents), "qdrant")
 
 
-def connect(url: str, api_key: str | None) -> QdrantClient:
+def connect(url: str, api_key: str | None, *, timeout: int = _TIMEOUT_SECONDS) -> QdrantClient:
     """A client of the server at this URL; no call is made, the server may start later.
+
+    `timeout`: after so many seconds a server that does not answer is away.
 
     On the standard port calls go over gRPC, several times as fast for vectors, to the port beside
     it. At any other port nothing is known of gRPC, and REST does everything.
@@ -35,6 +37,6 @@ def connect(url: str, api_key: str | None) -> QdrantClient:
         url=url,
         api_key=api_key,
         prefer_grpc=(urlsplit(url).port or _REST_PORT) == _REST_PORT,
-        timeout=_TIMEOUT_SECONDS,
+        timeout=timeout,
         check_compatibility=False,
     )
