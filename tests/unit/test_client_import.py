@@ -10,8 +10,8 @@ import lookalike
 from lookalike import AsyncCollection, AsyncLookalike, Collection, Lookalike
 
 PUBLIC = {
-    Lookalike: "algorithms close collection collections create_collection delete_collection embed embed_texts "
-    "explain info job jobs models ready send url",
+    Lookalike: "algorithms close collection collections create_collection delete_collection embed "
+    "embed_texts explain info job jobs models ready send url",
     Collection: "add agreement assign calibrate calibration cluster cluster_card cluster_card_image "
     "clustering clustering_plot clusterings compare comparison comparison_maps "
     "comparison_page comparisons counterparts cut_over delete delete_clustering "

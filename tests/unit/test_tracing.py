@@ -16,8 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from lookalike import Lookalike
 from lookalike_service.encoders.batch import EncodeItem
+from lookalike_service.encoders.observed_batch import encode_observed
 from lookalike_service.settings import Settings
 from lookalike_service.telemetry import tracing
+from lookalike_service.telemetry.metrics import Metrics
 from tests.fakes.encoder import SIZE, FakeEncoder
 from tests.fakes.loopback import listening
 from tests.fakes.service import fake_service
@@ -63,16 +65,13 @@ def test_a_request_goes_on_the_callers_trace_and_its_stages_are_its_children(spa
 
 
 def test_a_batch_is_linked_to_the_requests_that_it_serves(spans: Spans) -> None:
-    from lookalike_service.app import Lookalike as Service
-
-    service = Service.inner.__new__(Service.inner)  # type: ignore[attr-defined] # BentoML's Service
     encoder, requests, items = FakeEncoder(), [], []
     for _ in range(3):
         with tracing.request("POST", []) as request:
             assert request is not None
             requests.append(request.get_span_context())
             items += [EncodeItem(encoder, np.zeros((SIZE, SIZE, 3), np.uint8)) for _ in range(2)]
-    service.encode(items)
+    encode_observed(items, Metrics())
     (batch,) = (span for span in spans() if span.name == "batch")
     assert [link.context for link in batch.links] == requests
     assert batch.attributes == {"images": 6}

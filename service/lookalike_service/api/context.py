@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from lookalike_service.access.caller import Caller
+from lookalike_service.api.joined import Joined
 from lookalike_service.api.scoped_store import scoped
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.served import ServedEncoders, check_space
@@ -43,6 +44,8 @@ class Context:
     jobs: JobRunner
     metrics: Metrics
     seen: SeenCache = field(default_factory=SeenCache)
+    probe: Joined[tuple[str, str]] = field(default_factory=Joined)
+    """The look at encoder and store that is under way."""
     caller: Caller | None = None
     """Who makes the call that this is for; None on a public route."""
 

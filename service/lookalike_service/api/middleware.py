@@ -138,7 +138,7 @@ class Observed:
         if failure is None and unlogged:
             return
         log.log(
-            _level(status),
+            logging.ERROR if failure else _level(status),
             "request failed",
             method=scope["method"],
             path=scope["path"],

@@ -33,7 +33,14 @@ async def look(context: Context) -> None:
 
 
 async def readiness(context: Context) -> tuple[str, str]:
-    """What the encoder and the store say, "ok" or what is wrong; within seconds. Sets the gauge."""
+    """What the encoder and the store say, "ok" or what is wrong; within seconds. Sets the gauge.
+
+    Anybody may ask, without a key: however many do, one image at a time is embedded for them.
+    """
+    return await context.probe.result(lambda: _probe(context))
+
+
+async def _probe(context: Context) -> tuple[str, str]:
     encoder, store = await asyncio.gather(_encoder_state(context), _store_state(context))
     context.metrics.ready.set(encoder == store == "ok")
     return encoder, store

@@ -77,9 +77,23 @@ class Plan:
         """
         if not self.images_per_second:
             return most
-        best = max(self.images_per_second.values())
-        enough = min(n for n, rate in self.images_per_second.items() if rate >= 0.9 * best)
-        return min(most, max(2, math.ceil(enough / self.streams)))
+        return min(most, max(2, math.ceil(self._enough / self.streams)))
+
+    @property
+    def _enough(self) -> int:
+        """The smallest measured batch within 10 % of the highest rate; 1 if nothing was measured."""
+        best = max(self.images_per_second.values(), default=0.0)
+        return min((n for n, r in self.images_per_second.items() if r >= 0.9 * best), default=1)
+
+    def fewest_under_way(self, decoders: int) -> int:
+        """How few images under way keep the device busy, where they are decoded by so many threads.
+
+        One in each of several streams: their rates were measured with one call at a time, of which one image
+        fills one stream. Else a pass that runs and one that stands ready, each of the smallest batch within
+        10 % of the highest rate. Decoding has cores of its own only where the network does not run on them.
+        """
+        enough = self.streams if self.streams > 1 else 2 * self._enough
+        return enough if self.device == "cpu" else enough + decoders
 
     def wait(self, most: float) -> float:
         """Seconds, at most `most`, that a lone image should wait for others to join its batch.
