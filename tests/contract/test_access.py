@@ -221,10 +221,18 @@ def test_a_comparison_with_another_collection_shows_none_of_its_images(
         events.read()
     assert client.get(f"/v1/jobs/{job}", headers=bearer("admin")).json()["state"] == "succeeded"
     page = f"{path}/comparisons/both"
-    for part, headers in [("/maps", {}), ("", {"accept": "text/html"})]:
+    for part, accept in [("", ""), ("/maps", ""), ("/counterparts", ""), ("", "text/html")]:
+        headers = {"accept": accept or "application/json"}
         refused = client.get(page + part, headers=bearer("shop") | headers)
         assert refused.status_code == 403
         assert client.get(page + part, headers=bearer("admin") | headers).is_success
+    listed = f"{path}/comparisons"
+    assert client.get(listed, headers=bearer("shop")).json()["comparisons"] == []
+    assert '"name":"both"' in client.get(listed, headers=bearer("admin")).text
+    headers = bearer("shop") | {"content-type": "image/jpeg"}
+    asked = "/v1/explain?target=comparison&collection=shop-eu&comparison=both"
+    answer = client.post(asked, content=jpeg(), headers=headers)
+    assert answer.json()["code"] == "forbidden"
 
 
 def test_no_error_names_what_is_kept_from_a_key(service: FakeService) -> None:

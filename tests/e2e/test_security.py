@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -36,6 +37,13 @@ def test_lookalike_serve_listens_on_its_own_port_alone(shared_service: LiveServi
         collection.cluster("kmeans", {"k": 2}).wait(timeout=120)
     found = listening(shared_service.process.pid)
     assert found == {("127.0.0.1", shared_service.port)}
+
+
+def test_answers_do_not_say_which_server_sent_them(shared_service: LiveService) -> None:
+    for path in ("/livez", "/v1/info", "/nowhere"):
+        answer = httpx.get(shared_service.url + path)
+        assert "server" not in answer.headers
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def lookalike(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -130,8 +130,9 @@ class Context:
         return Explainer(encoder, self.embedder, self.seen, target, options)
 
 
-def current(request: Request) -> Context:
+async def current(request: Request) -> Context:
     """The running service's context, as far as the caller may use it."""
+    # Asynchronous, or FastAPI calls it in a thread, which costs more than all the rest of routing.
     context: Context = request.app.state.context
     caller: Caller | None = request.state.caller
     return replace(context, caller=caller, store=scoped(context.store, caller))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
 from lookalike_service.access.caller import Caller
 from lookalike_service.errors import UnknownCollection
 from lookalike_service.store.protocol import Collection, Store
+from lookalike_service.workflows import comparison
 
 NAMED = frozenset(
     name
@@ -44,9 +45,31 @@ class ScopedStore:
         self._caller.check_collection(collection.name)
         return self._store.create_collection(collection)
 
+    def document(self, kind: str, key: str) -> dict[str, Any] | None:
+        """As the store's. Raises Forbidden for a comparison with a collection outside the scope."""
+        found = self._store.document(kind, key)
+        for name in _compared(kind, found or {}):
+            self._caller.check_collection(name)
+        return found
+
+    def documents(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """As the store's, without comparisons with a collection outside the scope."""
+        return [
+            (key, body)
+            for key, body in self._store.documents(kind)
+            if all(map(self._caller.sees, _compared(kind, body)))
+        ]
+
     def collections(self) -> list[Collection]:
         """Those in scope."""
         return [one for one in self._store.collections() if self._caller.sees(one.name)]
+
+
+def _compared(kind: str, body: Mapping[str, Any]) -> list[str]:
+    """The collections whose images a document tells of besides its own: those that were compared."""
+    if kind != comparison.KIND:
+        return []
+    return [body[side]["collection"] for side in ("first", "second") if side in body]
 
 
 def scoped(store: Store, caller: Caller | None) -> Store:
