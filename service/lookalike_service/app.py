@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,14 +19,15 @@ import numpy as np
 import structlog
 from _bentoml_impl.server.app import ServiceAppFactory
 from _bentoml_sdk.service import Service
-from bentoml._internal.marshal.dispatcher import NonBlockSema, Optimizer
 from fastapi import FastAPI
 
 from lookalike_service import __version__, logs
 from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
 from lookalike_service.api.watching import watch
-from lookalike_service.encoders.batch import EncodeItem, Outcome, encode_items
+from lookalike_service.dispatcher import Dispatcher
+from lookalike_service.encoders.batch import EncodeItem, Outcome
+from lookalike_service.encoders.observed_batch import encode_observed
 from lookalike_service.encoders.plans.process import tune_process
 from lookalike_service.encoders.protocol import Encoder
 from lookalike_service.encoders.registry import load_encoder
@@ -54,34 +54,12 @@ _NEVER_SHED_MS = 600_000
 _IDLE_CHECK_SECONDS = 30.0
 
 
-class CappedOptimizer(Optimizer):
-    """BentoML's batching optimizer, with a bound on how long a lone request waits for company.
-
-    Unbounded, the wait follows the mean wait of past batches: after a burst it holds single requests
-    for 20 to 100 ms.
-    """
-
-    def __init__(self, max_latency: float, max_wait: float) -> None:
-        super().__init__(max_latency)
-        self.max_wait = max_wait
-        # BentoML starts from a share of the latency, which is deliberately out of reach here.
-        self.o_a, self.o_b = 0.001, 0.001
-
-    def trigger_refresh(self) -> None:
-        """Refit cost per item and per batch, then cap the wait."""
-        super().trigger_refresh()  # type: ignore[no-untyped-call] # BentoML's code
-        self.wait = min(self.wait, self.max_wait)  # type: ignore[assignment] # it starts as the int 0
-
-
 class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's classes are untyped
     """Builds the ASGI app: our routes alone, sharing BentoML's lifespan and dispatcher."""
 
     def __init__(self, service: Any, *, is_main: bool) -> None:
         super().__init__(service, is_main=is_main, enable_metrics=False)
-        for dispatcher in self.dispatchers.values():
-            dispatcher.optimizer = CappedOptimizer(
-                dispatcher.max_latency, settings.max_wait_ms / 1000
-            )
+        self.dispatchers["encode"] = Dispatcher(settings.max_batch_size)
 
     def __call__(self) -> FastAPI:
         """The app that uvicorn runs."""
@@ -127,12 +105,9 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         return outcomes[0]
 
     async def warm_up(self, encoder: Encoder) -> None:
-        """Fill the dispatcher's cost model before the first caller has to wait for it.
-
-        Its training takes eleven batches, the last of them of two and three requests at once.
-        """
+        """Run passes of several sizes, of which the first are slow, before a caller has to wait for them."""
         blank = EncodeItem(encoder, np.zeros((*encoder.info.input_size, 3), np.uint8))
-        for burst in (1,) * 9 + (2, 3, 3, settings.max_batch_size):
+        for burst in (1, 1, 2, settings.max_batch_size):
             await asyncio.gather(*(self.infer(blank) for _ in range(burst)))
 
     def fit_batching(self, encoder: Encoder, embedder: Embedder) -> None:
@@ -140,12 +115,14 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         plan = encoder.info.plan
         if plan is None:
             return
-        embedder.fit(plan.pipelined_batch(settings.max_batch_size), plan.passes_at_once)
+        embedder.fit_to(plan, settings.max_batch_size)
         self._limiter = anyio.CapacityLimiter(plan.passes_at_once)
-        for dispatcher in self.dispatchers.values():
-            dispatcher._sema = NonBlockSema(plan.passes_at_once)
-            dispatcher.optimizer.max_wait = plan.wait(settings.max_wait_ms / 1000)
-            dispatcher.max_batch_size = plan.pipelined_batch(settings.max_batch_size)
+        self.dispatchers["encode"].fit(
+            batch=plan.pipelined_batch(settings.max_batch_size),
+            passes=plan.passes_at_once,
+            standby=plan.passes_at_once - plan.streams,
+            max_wait=plan.wait(settings.max_wait_ms / 1000),
+        )
 
     def stop_dispatchers(self) -> None:
         """Let go of whatever still waits for a batch."""
@@ -190,9 +167,4 @@ class Lookalike:
     )
     def encode(self, items: list[Any]) -> list[Any]:
         """One pass of the model: EncodeItem in, EncodedItem or error out, in order."""
-        now = time.perf_counter()
-        for item in items:
-            metrics.waited(now - item.origin.since)
-        spans = [item.origin.span for item in items if item.origin.span is not None]
-        with metrics.batch(len(items)), tracing.span("batch", links=spans, images=len(items)):
-            return encode_items(items)
+        return encode_observed(items, metrics)

@@ -135,6 +135,6 @@ def test_no_route_but_ours_is_served(app: ModuleType) -> None:
     api = app.Lookalike.to_asgi()
     assert "/v1/embed" in api.openapi()["paths"]
     # Not entered, so that nothing is started: routing alone answers.
-    client = TestClient(api)
+    client = TestClient(api, base_url="http://127.0.0.1")
     for path in ("/encode", "/healthz", "/schema.json", "/docs.json", "/docs"):
         assert client.get(path).json()["code"] == "not_found"

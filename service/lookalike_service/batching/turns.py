@@ -28,15 +28,16 @@ log = structlog.get_logger(__name__)
 _TELL_EVERY = 10.0
 """Seconds."""
 
-_BRIEF = 0.5
-"""While far more comes than can be done, so much of what the places hold may wait: they never run dry, and
-those who are accepted hardly wait."""
+_BRIEF = 0.125
+"""While far more comes than can be done, so much of what the places hold may wait: the next one that comes
+is never far, and those who are accepted hardly wait."""
 
 
 class Turns:
     """Belongs to one event loop; not thread-safe.
 
-    `places`: turns under way at the same time.
+    `places`: turns under way at the same time; while far more comes than can be done only `fewest`, as many
+    as keep everything busy, since more of them are not done sooner, but each takes longer.
     """
 
     def __init__(
@@ -46,13 +47,18 @@ class Turns:
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.bounds, self.places = bounds, places
+        self.bounds = bounds
+        self.fit(places, places)
         self.images = self.pixels = 0
         self._metrics, self._clock = metrics or Metrics(), clock
         self._queue, self._meter = FairQueue[Turn](), Meter(bounds.seconds)
         self._running = self._decoding = 0
         self._held = Counter[str]()
         self._told = -_TELL_EVERY
+
+    def fit(self, places: int, fewest: int) -> None:
+        """Set how many turns are under way at the same time."""
+        self.places, self.fewest = places, fewest
 
     def waiting(self, priority: Priority) -> int:
         """How many turns of this priority have not begun."""
@@ -163,7 +169,7 @@ class Turns:
             return
         ahead, most = self._queue.ahead(priority, caller), speed * self.bounds.seconds
         if self._meter.overloaded(priority, now):
-            most = min(most, self.places * _BRIEF)
+            most = min(most, self.fewest * _BRIEF)
         if ahead > most:
             raise refusal(
                 "wait",
@@ -182,7 +188,8 @@ class Turns:
             del self._held[caller]
 
     def _begin(self) -> None:
-        while self._running < self.places:
+        places = self._places()
+        while self._running < places:
             entry = self._queue.next()
             if entry is None or not self._fits(entry.item.size.pixels):
                 return
@@ -195,6 +202,11 @@ class Turns:
             self._running += 1
             self._decoding += entry.item.size.pixels
             entry.item.begin()
+
+    def _places(self) -> int:
+        now = self._clock()
+        flooded = self._meter.overloaded("interactive", now) or self._meter.overloaded("bulk", now)
+        return self.fewest if flooded else self.places
 
     def _fits(self, pixels: int) -> bool:
         return not self._decoding or self._decoding + pixels <= self.bounds.decoding

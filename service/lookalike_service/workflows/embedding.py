@@ -17,6 +17,7 @@ from lookalike_service.batching.bounds import Bounds, Size
 from lookalike_service.batching.turns import Turn, Turns
 from lookalike_service.batching.work import current
 from lookalike_service.encoders.batch import EncodedItem, EncodeItem, Outcome
+from lookalike_service.encoders.plans.plan import Plan
 from lookalike_service.encoders.protocol import Encoder, Pixels
 from lookalike_service.errors import LookalikeError, Overloaded
 from lookalike_service.image_headers import declared_pixels
@@ -127,9 +128,18 @@ class Embedder:
         """Most pixels in flight."""
         return self.turns.bounds.pixels
 
-    def fit(self, batch: int, passes: int) -> None:
-        """Let as many images be under way as these passes of the model hold, and the decoders besides."""
-        self.turns.places = self._decoders + batch * passes
+    def fit(self, batch: int, passes: int, fewest: int | None = None) -> None:
+        """Let as many images be under way as these passes of the model hold, and the decoders besides.
+
+        `fewest`: how many suffice, where more would only take longer.
+        """
+        places = self._decoders + batch * passes
+        self.turns.fit(places, places if fewest is None else min(fewest, places))
+
+    def fit_to(self, plan: Plan, max_batch_size: int) -> None:
+        """Let as many be under way as suits this way to run the network."""
+        fewest = plan.fewest_under_way(self._decoders)
+        self.fit(plan.pipelined_batch(max_batch_size), plan.passes_at_once, fewest)
 
     def close(self) -> None:
         """Stop the decode threads."""
