@@ -195,7 +195,7 @@ def test_a_client_that_hangs_up_in_mid_body_disturbs_nobody(url: str, client: Lo
     for _ in range(5):
         with socket.create_connection((host, port)) as connection:
             connection.sendall(
-                b"POST /v1/embed HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+                b"POST /v1/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
                 b"Content-Length: 100000\r\n\r\n" + jpeg()[:100]
             )
     assert client.embed([jpeg()])[0].embedding is not None

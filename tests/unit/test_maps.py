@@ -262,6 +262,25 @@ def test_the_arrow_table_holds_what_the_json_does(
     )
 
 
+def test_with_a_filter_a_map_tells_of_the_images_that_match_alone(
+    store: FakeStore, folders: Iterator[Path]
+) -> None:
+    project(store, next(folders))
+    store.upsert(NAME, [point("new", 45)])
+    whole = points(store, "metadata.label")
+    only_a = {"must": [{"key": "metadata.label", "match": {"value": "a"}}]}
+    found = map_points.describe(store, NAME, "map", ["metadata.label"], only_a)
+    expected = [i for i, label in enumerate(whole.columns["metadata.label"]) if label == "a"]
+    assert 0 < len(expected) < len(whole.ids)
+    assert found.ids == [whole.ids[i] for i in expected]
+    assert found.coordinates == [whole.coordinates[i] for i in expected]
+    assert found.distortion == [whole.distortion[i] for i in expected]
+    assert found.later == [whole.later[i] for i in expected]
+    assert set(found.columns["metadata.label"]) == {"a"}
+    parts = b"".join(map_table.stream(store, NAME, "map", [], only_a))
+    assert pa.ipc.open_stream(parts).read_all().column("id").to_pylist() == found.ids
+
+
 def test_a_column_that_no_image_has_is_an_error(store: FakeStore, folders: Iterator[Path]) -> None:
     project(store, next(folders))
     with pytest.raises(InvalidField, match=r"metadata\.zzz"):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from lookalike import results
 from lookalike.call import Call, content, nothing, record, records
-from lookalike.fields import Filter, collection_path, present
+from lookalike.fields import Filter, as_json, collection_path, present
 from lookalike.images import ImageInput, read_images
 
 
@@ -165,22 +165,28 @@ def projections(collection: str) -> Call[list[results.Projection]]:
 
 
 def projection(
-    collection: str, name: str, *, columns: Sequence[str] = ()
+    collection: str, name: str, *, columns: Sequence[str] = (), filter: Filter | None = None
 ) -> Call[results.ProjectionPoints]:
-    """One projection with its points; images indexed since it was made are on it too.
+    """One projection with its points, or those that match; images indexed since it was made are on it too.
 
     `columns` are fields to tell of each, such as "clusters.kmeans" or "metadata.label". Raises
-    UnknownProjection, InvalidField.
+    UnknownProjection, InvalidField, InvalidFilter.
     """
     path = collection_path(collection, "projections", name)
-    return Call("GET", path, record(results.ProjectionPoints), _columns(columns))
+    return Call("GET", path, record(results.ProjectionPoints), _points(columns, filter))
 
 
-def projection_arrow(collection: str, name: str, *, columns: Sequence[str] = ()) -> Call[bytes]:
+def projection_arrow(
+    collection: str, name: str, *, columns: Sequence[str] = (), filter: Filter | None = None
+) -> Call[bytes]:
     """The same as an Arrow IPC stream, for `pyarrow.ipc.open_stream`. Raises as `projection`."""
     path = collection_path(collection, "projections", name)
     return Call(
-        "GET", path, content, _columns(columns), accept="application/vnd.apache.arrow.stream"
+        "GET",
+        path,
+        content,
+        _points(columns, filter),
+        accept="application/vnd.apache.arrow.stream",
     )
 
 
@@ -201,8 +207,8 @@ def projection_image(
     return Call("GET", path, content, query, accept=_PICTURES[format])
 
 
-def _columns(columns: Sequence[str]) -> dict[str, Any]:
-    return present(columns=",".join(columns) or None)
+def _points(columns: Sequence[str], filter: Filter | None) -> dict[str, Any]:
+    return present(columns=",".join(columns) or None, filter=as_json(filter))
 
 
 def delete_projection(collection: str, name: str) -> Call[None]:

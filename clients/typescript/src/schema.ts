@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Requests will succeed
-         * @description Embed a canary image through the batch queue and ask the store; 503 if either fails.
+         * @description Embed a canary image through the batch queue and ask the store; 503 if either fails, or on the way out.
          */
         get: operations["readyz_readyz_get"];
         put?: never;
@@ -1107,7 +1107,7 @@ export interface paths {
         };
         /**
          * Watch a job
-         * @description Server-sent events until the job ends.
+         * @description Server-sent events until the job ends, or the service.
          */
         get: operations["events_v1_jobs__id__events_get"];
         put?: never;
@@ -8129,6 +8129,8 @@ export interface operations {
                 thumbnails?: boolean;
                 /** @description Of JSON and Arrow: fields beside the points, separated by commas. */
                 columns?: string | null;
+                /** @description Of JSON and Arrow: the images that match alone. Qdrant filter as JSON. */
+                filter?: string | null;
             };
             header?: never;
             path: {

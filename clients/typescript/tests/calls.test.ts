@@ -196,3 +196,39 @@ test("a job that takes too long is given up, by time or by signal", async () => 
   await assert.rejects(job.wait({ timeout: 0.05 }), /still queued/);
   await assert.rejects(job.wait({ signal: AbortSignal.abort(new Error("enough")) }), /^Error: enough$/);
 });
+
+/** Events as the service writes them, in pieces that respect nothing; `breaks` at the end. */
+function events(states: string[], breaks = false): Answer {
+  const text = states.map((state) => `event: job\ndata: ${JSON.stringify({ ...JOB, state })}\n\n`).join("");
+  const bytes = new TextEncoder().encode(breaks ? text.slice(0, -9) : text);
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (let at = 0; at < bytes.length; at += 7) controller.enqueue(bytes.slice(at, at + 7));
+      if (breaks) controller.error(new TypeError("terminated"));
+      else controller.close();
+    },
+  });
+  return () => new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+test("a job is watched to its end, over a stream that breaks off", async () => {
+  const { client: c, requests } = client(
+    json(JOB), events(["queued", "running"], true), events(["running", "failed"]),
+  );
+  const job = await c.job("j");
+  const states: string[] = [];
+  for await (const { state } of job.watch()) states.push(state);
+  assert.equal(states.at(-1), "failed");
+  assert.deepEqual(states.slice(-2), ["running", "failed"]);
+  assert.equal(job.status.state, "failed");
+  assert.deepEqual(requests.slice(1).map(({ url }) => new URL(url).pathname), Array(2).fill("/v1/jobs/j/events"));
+  assert.equal(requests[1]!.headers.get("authorization"), "Bearer key");
+});
+
+test("watching an unknown job fails at once, and ends with its signal", async () => {
+  const { client: c } = client(json(JOB), problem("unknown_job", 404));
+  const job = await c.job("j");
+  await assert.rejects(job.watch().next(), sdk.UnknownJob);
+  const stopped = { signal: AbortSignal.abort(new Error("enough")) };
+  await assert.rejects(job.watch(stopped).next(), /^Error: enough$/);
+});

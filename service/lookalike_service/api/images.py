@@ -61,7 +61,7 @@ from lookalike_service.workflows.ingest import Ingested, NewImage, ingest
 router = guarded_router(prefix="/v1/collections/{collection}/images", tags=["images"])
 
 
-def _decoded(id: str) -> str:
+async def _decoded(id: str) -> str:
     """An id as the caller wrote it: the path is routed undecoded, so that ids may hold slashes."""
     return unquote(id)
 

@@ -77,11 +77,11 @@ def asset(request: Request, name: str) -> Response:
 
 def _answer(request: Request, path: str, caching: str) -> Response:
     """Raises NotFound for what is no file of the page."""
-    if path not in _paths():
+    file = _files().get(path)
+    if file is None:
         raise NotFound(
             f"The page has no file '{path:.80}'; reload it if it is of an older version."
         )
-    file = _read(path)
     headers = {
         "Cache-Control": caching,
         "Content-Security-Policy": POLICY,
@@ -99,14 +99,13 @@ def _answer(request: Request, path: str, caching: str) -> Response:
 
 
 @cache
-def _paths() -> frozenset[str]:
-    """The files that are served; what a request names is only ever looked up here."""
+def _files() -> dict[str, PackedFile]:
+    """What is served, by path: read once, so that it stays of one version, and nothing else can be named."""
     packed = (path for path in UI.rglob("*") if path.suffix in _TYPES)
-    return frozenset(path.relative_to(UI).as_posix() for path in packed)
+    return {path.relative_to(UI).as_posix(): _packed(path) for path in packed}
 
 
-@cache
-def _read(path: str) -> PackedFile:
-    plain = (UI / path).read_bytes()
+def _packed(path: Path) -> PackedFile:
+    plain = path.read_bytes()
     etag = f'"{hashlib.sha256(plain).hexdigest()[:32]}"'
-    return PackedFile(plain, gzip.compress(plain, mtime=0), _TYPES[Path(path).suffix], etag)
+    return PackedFile(plain, gzip.compress(plain, mtime=0), _TYPES[path.suffix], etag)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lookalike_service.api.context import Current
 from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.new_images import IMAGES_BODY, of_each
-from lookalike_service.api.problems import documented, item_error
+from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import choose, json_response
 from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
@@ -105,6 +105,9 @@ class MapQuery(BaseModel):
         examples=["clusters.kmeans,metadata.label"],
         pattern=r"^((clusters|metadata)\.[^,]+)(,(clusters|metadata)\.[^,]+)*$",
     )
+    filter: str | None = Field(
+        None, description="Of JSON and Arrow: the images that match alone. Qdrant filter as JSON."
+    )
 
 
 @router.get(
@@ -114,6 +117,7 @@ class MapQuery(BaseModel):
         UnknownCollection,
         UnknownProjection,
         InvalidField,
+        InvalidFilter,
         InvalidParameters,
         NotAcceptable,
         StoreUnavailable,
@@ -139,8 +143,9 @@ async def get(
     kind = choose(request, ["application/json", PNG, SVG, map_table.MEDIA_TYPE])
     _check_options(kind, query)
     store, columns = context.store, query.columns.split(",") if query.columns else []
+    filter = None if query.filter is None else parse_json("filter", query.filter)
     if kind == map_table.MEDIA_TYPE:
-        parts = await asyncio.to_thread(map_table.stream, store, collection, name, columns)
+        parts = await asyncio.to_thread(map_table.stream, store, collection, name, columns, filter)
         return StreamingResponse(parts, media_type=kind)
     if kind == PNG and query.thumbnails:
         png = await asyncio.to_thread(map_drawing.draw_pictures, store, collection, name)
@@ -151,7 +156,7 @@ async def get(
         )
         return Response(drawn, media_type=kind)
     return json_response(
-        await asyncio.to_thread(map_points.describe, store, collection, name, columns)
+        await asyncio.to_thread(map_points.describe, store, collection, name, columns, filter)
     )
 
 
@@ -165,6 +170,8 @@ def _check_options(kind: str, query: MapQuery) -> None:
         )
     if query.columns is not None and kind in (PNG, SVG):
         raise InvalidField("'columns' are for JSON and Arrow; a picture is coloured by 'color'.")
+    if query.filter is not None and kind in (PNG, SVG):
+        raise InvalidField("'filter' is for JSON and Arrow; a picture shows the whole map.")
 
 
 @router.delete(
