@@ -4,7 +4,8 @@
 a change that only adds; what a change must not do:
 
 - remove a call, a parameter, a field of an answer, a media type, a success, or a value of an enumeration;
-- ask for more: a parameter or field becomes required, a type, bound or enumeration is narrowed;
+- ask for more: a higher role; a parameter or field becomes required; a type, bound or enumeration is
+  narrowed;
 - answer with less or with other things: a field may now be absent, or of a type that it was not of.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 
 PROMISE = Path(__file__).parents[1] / "docs" / "openapi" / "v1.json"
 Json = Mapping[str, Any]
+_ROLES = ("read", "write", "admin")
 _LOWEST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _HIGHEST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 
@@ -42,8 +44,8 @@ class _Comparison:
                     yield from self._operation(name, operation, found)
 
     def _operation(self, name: str, old: Json, new: Json) -> Iterator[str]:
-        if old.get("security", []) != new.get("security", []):
-            yield f"{name}: who may call it has changed"
+        if _role(new) > _role(old):
+            yield f"{name}: it takes a key of a higher role"
         yield from self._parameters(name, old, new)
         yield from self._body(name, old.get("requestBody", {}), new.get("requestBody", {}))
         for status, answer in old["responses"].items():
@@ -133,6 +135,14 @@ class _Comparison:
             yield f"{name}: field '{field}' " + ("is required" if taken else "may be absent")
         for field in before.keys() & after.keys():
             yield from self._matched(f"{name}.{field}", before[field], after[field], taken=taken)
+
+
+def _role(operation: Json) -> int:
+    """How high the role is that a call takes; 0 for none."""
+    taken = [
+        role for way in operation.get("security", ()) for roles in way.values() for role in roles
+    ]
+    return max((_ROLES.index(role) + 1 for role in taken), default=0)
 
 
 def _ways(schema: Json) -> list[Json]:

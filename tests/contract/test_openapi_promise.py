@@ -48,7 +48,7 @@ DOCUMENT: dict[str, Any] = {
     "paths": {
         "/things": {
             "post": {
-                "security": [],
+                "security": [{"bearer": ["write"]}, {"apiKey": ["write"]}],
                 "parameters": [{"in": "query", "name": "limit", "schema": {"type": "integer"}}],
                 "requestBody": {
                     "content": {
@@ -87,7 +87,7 @@ LIMIT = {"in": "query", "name": "other", "schema": TEXT}
 BREAKING: dict[str, tuple[Change, str]] = {
     "a path removed": (lambda d: d["paths"].clear(), "the call is gone"),
     "a method removed": (lambda d: d["paths"]["/things"].clear(), "the call is gone"),
-    "a key asked for": (lambda d: call(d).update(security=[{"bearer": []}]), "who may call"),
+    "a key asked for": (lambda d: call(d).update(security=[{"bearer": ["admin"]}]), "a higher role"),
     "a parameter removed": (lambda d: call(d)["parameters"].clear(), "'limit' is gone"),
     "a required parameter": (
         lambda d: call(d)["parameters"].append(LIMIT | {"required": True}), "'other' is required",
@@ -134,6 +134,8 @@ BREAKING: dict[str, tuple[Change, str]] = {
 }  # fmt: skip
 ADDING: dict[str, Change] = {
     "a path": lambda d: d["paths"].update({"/more": {"get": {"responses": {}}}}),
+    "a lesser role": lambda d: call(d).update(security=[{"bearer": ["read"]}]),
+    "no key": lambda d: call(d).update(security=[]),
     "an optional parameter": lambda d: call(d)["parameters"].append(LIMIT),
     "a body's type": lambda d: call(d)["requestBody"]["content"].update({"text/plain": {}}),
     "an error": lambda d: call(d)["responses"].update({"409": {"content": {}}}),

@@ -50,7 +50,7 @@ def serving(
 ) -> Iterator[Serving]:
     """Start the server and stop it."""
     app = fake_app(encoder or FakeEncoder(), store or FakeStore(), **settings)
-    server_settings = Settings(port=0, **settings)
+    server_settings = Settings(**{"port": 0} | settings)
     server = Server(configured(app, server_settings), app, server_settings.drain_seconds)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -100,28 +100,33 @@ WIRE = {
     "no HTTP": b"\x16\x03\x01\x02\0\x01\0" + bytes(100),
     "half a request line": b"GET /liv",
     "no host": b"GET /livez HTTP/1.1\r\n\r\n",
-    "an unknown method": b"BREW /livez HTTP/1.1\r\nHost: a\r\n\r\n",
-    "an unknown version": b"GET /livez HTTP/9.9\r\nHost: a\r\n\r\n",
-    "a path that is no text": b"GET /\xff\xfe\x80 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a path of 1 MB": b"GET /" + b"a" * 2**20 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a header of 1 MB": b"GET /livez HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 2**20 + b"\r\n\r\n",
-    "10,000 headers": b"GET /livez HTTP/1.1\r\nHost: a\r\n" + b"X-A: a\r\n" * 10_000 + b"\r\n",
-    "a negative length": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\nx",
-    "a length that is no number": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\nx",
-    "two lengths": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
-    "a length beyond 64 bits": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+    "an unknown method": b"BREW /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an unknown version": b"GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n",
+    "a path that is no text": b"GET /\xff\xfe\x80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a path of 1 MB": b"GET /" + b"a" * 2**20 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a header of 1 MB": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: "
+    + b"a" * 2**20
+    + b"\r\n\r\n",
+    "10,000 headers": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+    + b"X-A: a\r\n" * 10_000
+    + b"\r\n",
+    "a negative length": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\nx",
+    "a length that is no number": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\nx",
+    "two lengths": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
+    "a length beyond 64 bits": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
     % 2**70,
-    "length and chunks": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a chunk of a wrong size": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n"
+    "length and chunks": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a chunk of a wrong size": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
     b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
-    "a chunk beyond 64 bits": b"POST /v1/embed HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n"
+    "a chunk beyond 64 bits": b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
     b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc",
-    "an upgrade": b"GET /v1/info HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "an upgrade": b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
-    "a header that breaks the line": b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Request-Id: a\x00\r\n\r\n",
-    "100 requests at once": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 100,
+    "a header that breaks the line": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\x00\r\n\r\n",
+    "100 requests at once": b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100,
 }
 
 
