@@ -278,7 +278,7 @@ def test_the_client_knows_both_errors_and_sends_its_key() -> None:
             access = reader.info().access
             assert access is not None
             assert (access.keys, access.role, access.collections) == (True, "read", None)
-            with pytest.raises(sdk.Forbidden, match="'admin'"):
+            with pytest.raises(sdk.Forbidden, match="'write'"):
                 reader.create_collection("c")
 
 
@@ -340,3 +340,27 @@ async def test_probes_that_need_no_key_cost_one_image_at_a_time() -> None:
         assert {answer.status_code for answer in answers} == {200}
         assert len(encoder.batches) - before < 30, "most joined one that was under way"
     assert most == 1
+
+
+def test_indexing_begins_and_ends_with_a_scoped_key_that_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lookalike_indexer.app import run
+
+    for seed in range(3):
+        (tmp_path / f"{seed}.jpg").write_bytes(jpeg(seed=seed))
+    key = new_key()
+    with fake_server(api_keys=write_keys([entry(key, "write", ["shop-*"])])) as url:
+        monkeypatch.setenv("LOOKALIKE_URL", url)
+        monkeypatch.setenv("LOOKALIKE_API_KEY", key)
+        with pytest.raises(SystemExit) as ended:
+            run(["index", str(tmp_path), "--collection", "shop-new"])
+        assert ended.value.code in {None, 0}, capsys.readouterr()
+        with Lookalike() as client:
+            assert client.collection("shop-new").describe().points == 3
+            with pytest.raises(sdk.Forbidden, match="'admin'"):
+                client.delete_collection("shop-new")
+        with pytest.raises(SystemExit) as ended:
+            run(["index", str(tmp_path), "--collection", "other"])
+        assert ended.value.code not in {None, 0}
+        assert "shop-*" in capsys.readouterr().err

@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Requests will succeed
-         * @description Embed a canary image through the batch queue and ask the store; 503 if either fails, or on the way out.
+         * @description Embed a canary image through the batch queue and ask the store; 503 if either fails, and when stopping.
          */
         get: operations["readyz_readyz_get"];
         put?: never;

@@ -58,7 +58,7 @@ async def list_collections(context: Current) -> Collections:
         },
     ),
 )
-@needs("admin")
+@needs("write")
 async def create(
     collection: Annotated[Name, Path()], context: Current, body: CollectionRequest | None = None
 ) -> Response:

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lookalike_service.api.bodies import (
-    Form,
-    Upload,
-    charge,
-    is_raw_image,
     json_schema,
-    media_type,
     multipart_schema,
     raw_image_schema,
-    read_form,
-    read_json,
-    read_raw_image,
-    required,
 )
-from lookalike_service.api.context import Context, Current
+from lookalike_service.api.context import Current
 from lookalike_service.api.embed import UPLOAD_ERRORS
+from lookalike_service.api.indexed_images import read_new_images
 from lookalike_service.api.problems import documented, item_error, parse_json
 from lookalike_service.api.responses import json_response
 from lookalike_service.api.security import guarded_router, needs
-from lookalike_service.api.sources import URL_ERRORS, load
+from lookalike_service.api.sources import URL_ERRORS
 from lookalike_service.errors import (
     InvalidField,
     InvalidFilter,
@@ -38,12 +29,9 @@ from lookalike_service.errors import (
     LookalikeError,
     SpaceMismatch,
     StoreUnavailable,
-    TooManyImages,
     UnknownCollection,
     UnknownImage,
-    UnsupportedMediaType,
 )
-from lookalike_service.schemas.base import ImageId
 from lookalike_service.schemas.collections import (
     DeleteRequest,
     DeleteResponse,
@@ -56,7 +44,7 @@ from lookalike_service.schemas.collections import (
 )
 from lookalike_service.store.protocol import Record, point_id
 from lookalike_service.workflows import images as workflow
-from lookalike_service.workflows.ingest import Ingested, NewImage, ingest
+from lookalike_service.workflows.ingest import Ingested, ingest
 
 router = guarded_router(prefix="/v1/collections/{collection}/images", tags=["images"])
 
@@ -107,7 +95,7 @@ async def index(collection: str, request: Request, context: Current) -> Response
     that fails is answered with that error.
     """
     await asyncio.to_thread(context.store.collection, collection)
-    new = await _new_images(request, context)
+    new = await read_new_images(request, context)
     whole = [one for one in new if not isinstance(one, LookalikeError)]
     done = iter(
         await ingest(context.store, context.embedder, context.encoders_for, collection, whole)
@@ -119,67 +107,6 @@ async def index(collection: str, request: Request, context: Current) -> Response
         if isinstance(outcome, LookalikeError):
             context.metrics.errors.labels(outcome.code).inc()
     return json_response(_summary(outcomes))
-
-
-async def _new_images(request: Request, context: Context) -> Sequence[NewImage | LookalikeError]:
-    kind = media_type(request)
-    if kind == "application/json":
-        return await _sent_as_json(request, context)
-    if is_raw_image(kind):
-        return [NewImage((await read_raw_image(request)).data)]
-    if kind != "multipart/form-data":
-        raise UnsupportedMediaType(
-            f"Content-Type '{kind}' is not read here; send multipart/form-data with 'images' parts, "
-            "one image as the body, or JSON."
-        )
-    form = await read_form(
-        request, context.settings, files=["images"], fields=["ids", "metadata", "sources"]
-    )
-    return _described(form, required(form, "images"))
-
-
-async def _sent_as_json(request: Request, context: Context) -> list[NewImage | LookalikeError]:
-    body = await read_json(request, IndexRequest)
-    if len(body.images) > context.settings.max_images:
-        raise TooManyImages(f"At most {context.settings.max_images} images in one request.")
-    charge(request, len(body.images))
-    return [
-        data
-        if isinstance(data, LookalikeError)
-        else NewImage(data, image.id, image.metadata, image.source or image.url)
-        for image, data in zip(body.images, await load(request, body.images), strict=True)
-    ]
-
-
-def _described(form: Form, uploads: list[Upload]) -> list[NewImage]:
-    ids = _per_image(form, "ids", list[ImageId], len(uploads))
-    metadata = _per_image(form, "metadata", list[dict[str, Any]], len(uploads))
-    sources = _per_image(form, "sources", list[str | None], len(uploads))
-    return [
-        NewImage(
-            upload.data,
-            id=ids[i] if ids else None,
-            metadata=metadata[i] if metadata else None,
-            source=sources[i] if sources else upload.filename,
-        )
-        for i, upload in enumerate(uploads)
-    ]
-
-
-def _per_image(form: Form, name: str, shape: Any, count: int) -> list[Any] | None:
-    if name not in form.fields:
-        return None
-    try:
-        values: list[Any] = TypeAdapter(shape).validate_python(
-            parse_json(name, form.fields[name]), strict=True
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InvalidField(f"'{name}' item {place or '-'}: {first['msg']}.") from error
-    if len(values) != count:
-        raise InvalidField(f"'{name}' has {len(values)} items for {count} images; send one each.")
-    return values
 
 
 def _summary(outcomes: list[Ingested | LookalikeError]) -> IndexResponse:
