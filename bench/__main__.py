@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
-import sys
+import os
 
 BENCHES = (
     "startup",
     "encoders",
     "explanation",
     "throughput",
+    "lone",
+    "overhead",
+    "overload",
+    "soak",
     "memory",
     "store",
     "quantization",
@@ -19,13 +24,18 @@ BENCHES = (
     "duplicates",
     "indexing",
     "page",
+    "page_map",
 )
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or BENCHES
-    if unknown := set(wanted) - set(BENCHES):
-        sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHES)}")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], metavar="BENCH", default=[])
+    parser.add_argument("--minutes", help="of `soak`")
+    asked = parser.parse_args()
+    if asked.minutes:
+        os.environ["BENCH_SOAK_MINUTES"] = asked.minutes
+    wanted = asked.benches or BENCHES
     for name in wanted:
         figures = importlib.import_module(f"bench.{name}").run()
         print(

@@ -32,12 +32,20 @@ def request(path: str, body: bytes, content_type: str = "image/jpeg") -> bytes:
     return head.encode() + body
 
 
-def run(port: int, requests: Sequence[bytes], *, clients: int, total: int) -> Load:
-    """Send `total` requests from `clients` connections. Raises RuntimeError on an answer but 200."""
-    return asyncio.run(_run(port, requests, clients, total))
+def run(
+    port: int, requests: Sequence[bytes], *, clients: int, total: int, refusals: bool = False
+) -> Load:
+    """Send `total` requests from `clients` connections.
+
+    Raises RuntimeError on an answer but 200, with `refusals` but 200 or 429.
+    """
+    allowed = {200, 429} if refusals else {200}
+    return asyncio.run(_run(port, requests, clients, total, allowed))
 
 
-async def _run(port: int, requests: Sequence[bytes], clients: int, total: int) -> Load:
+async def _run(
+    port: int, requests: Sequence[bytes], clients: int, total: int, allowed: set[int]
+) -> Load:
     latencies: list[float] = []
     numbers = iter(range(total))
 
@@ -46,7 +54,11 @@ async def _run(port: int, requests: Sequence[bytes], clients: int, total: int) -
         for number in numbers:
             start = time.perf_counter()
             writer.write(requests[number % len(requests)])
-            await _answer(reader)
+            answer = await status(reader)
+            if answer not in allowed:
+                raise RuntimeError(f"answered with {answer}")
+            if answer != 200:
+                await asyncio.sleep(0.1)
             latencies.append(time.perf_counter() - start)
         writer.close()
         await writer.wait_closed()
@@ -57,9 +69,9 @@ async def _run(port: int, requests: Sequence[bytes], clients: int, total: int) -
     return Load(total / seconds, latencies, (time.process_time() - busy) / seconds)
 
 
-async def _answer(reader: asyncio.StreamReader) -> None:
+async def status(reader: asyncio.StreamReader) -> int:
+    """The status of the next answer, once it was read to its end."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-    body = await reader.readexactly(length)
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:200]!r}")
+    await reader.readexactly(length)
+    return int(head[9:12])

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 import uvloop
 
@@ -59,7 +60,9 @@ class Offered:
     def of(self, kind: str, status: int = 200, since: float = 0.0) -> list[float]:
         """Latencies, in seconds, of the answers of a kind with this status."""
         return [
-            a.seconds for a in self.answers if (a.kind, a.status) == (kind, status) and a.at >= since
+            a.seconds
+            for a in self.answers
+            if (a.kind, a.status) == (kind, status) and a.at >= since
         ]
 
     def images(self, *, since: float, until: float) -> float:
@@ -83,7 +86,7 @@ def _offer(
     port: int,
     streams: Sequence[Stream],
     seconds: float,
-    pipe: multiprocessing.connection.Connection,  # type: ignore[name-defined] # imported with the package
+    pipe: Connection,
 ) -> None:
     pipe.send(uvloop.run(_Generator(port).run(streams, seconds)))
 
@@ -153,7 +156,7 @@ class _Generator:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         cores = (time.process_time() - busy) / seconds
-        while tasks or self._open:
+        while tasks or self._open:  # noqa: ASYNC110 - an event would cost each answer
             await asyncio.sleep(0.05)
         for waiting in self._idle.values():
             for connection in waiting:
@@ -192,7 +195,9 @@ class _Generator:
 def _times(streams: Sequence[Stream], seconds: float) -> Iterator[tuple[float, int]]:
     """When each request leaves, and of which stream it is, in order; the same in every run."""
     chance = random.Random(9)  # noqa: S311 - arrivals, not secrets
-    following = [(chance.expovariate(s.per_second), i) for i, s in enumerate(streams) if s.per_second]
+    following = [
+        (chance.expovariate(s.per_second), i) for i, s in enumerate(streams) if s.per_second
+    ]
     heapq.heapify(following)
     while following:
         at, which = following[0]

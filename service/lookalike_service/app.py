@@ -2,8 +2,8 @@
 
 The public routes are an ASGI app of our own (`api/`). Each decoded image is handed to BentoML's batch
 dispatcher in process, as an object: nothing is serialised, and BentoML's HTTP layer is not involved.
-That uses private names of BentoML (`ServiceAppFactory`, the dispatcher's `Optimizer` and semaphore): its
-version is pinned exactly, and tests/contract/test_bentoml.py holds it to what is needed here.
+That uses private names of BentoML (`ServiceAppFactory` here, the dispatcher in `dispatcher.py`): its version
+is pinned exactly, and tests/contract/test_bentoml.py holds it to what is needed.
 """
 
 from __future__ import annotations

@@ -76,15 +76,6 @@ async def test_an_image_that_breaks_the_model_fails_alone_in_its_batch(app: Modu
     assert all(isinstance(outcome, EncodedItem) for outcome in outcomes[:-1])
 
 
-async def test_the_wait_for_company_stays_capped_after_a_burst(app: ModuleType) -> None:
-    async with started(app) as (factory, encoder):
-        for _ in range(5):
-            await asyncio.gather(*(factory.infer(item(encoder, i)) for i in range(128)))
-        optimizer = factory.dispatchers["encode"].optimizer
-        optimizer.trigger_refresh()
-        assert 0 <= optimizer.wait <= app.settings.max_wait_ms / 1000
-
-
 async def test_a_caller_that_leaves_does_not_disturb_the_others(app: ModuleType) -> None:
     async with started(app) as (factory, encoder):
         leaving = [asyncio.ensure_future(factory.infer(item(encoder, i))) for i in range(8)]

@@ -14,7 +14,7 @@ def worked(per_second: float, seconds: float, *, meter: Meter | None = None) -> 
     """A meter that saw so many finish in each second, with others waiting."""
     meter = meter or Meter(SECONDS)
     for number in range(int(per_second * seconds) + 1):
-        meter.finish(1, number / per_second, backlog=True)
+        meter.finish("interactive", 1, number / per_second, backlog=True)
     return meter
 
 
@@ -25,23 +25,23 @@ def test_the_rate_is_what_is_done_while_others_wait() -> None:
 def test_nothing_is_learnt_from_work_that_came_one_by_one() -> None:
     meter = Meter(SECONDS)
     for number in range(100):
-        meter.finish(1, number * 0.5, backlog=False)
+        meter.finish("interactive", 1, number * 0.5, backlog=False)
     assert meter.rate is None
 
 
 def test_idle_time_between_two_queues_does_not_count() -> None:
     meter = worked(100, 1)
-    meter.finish(1, 1.01, backlog=False)
-    meter.finish(1, 1000.0, backlog=True)
+    meter.finish("interactive", 1, 1.01, backlog=False)
+    meter.finish("interactive", 1, 1000.0, backlog=True)
     for number in range(1, 101):
-        meter.finish(1, 1000 + number / 100, backlog=True)
+        meter.finish("interactive", 1, 1000 + number / 100, backlog=True)
     assert meter.rate == pytest.approx(100, rel=0.02)
 
 
 def test_the_rate_follows_a_change_within_seconds() -> None:
     meter = worked(100, 10)
     for number in range(1, 1001):
-        meter.finish(1, 10 + number / 50, backlog=True)
+        meter.finish("interactive", 1, 10 + number / 50, backlog=True)
     assert meter.rate == pytest.approx(50, rel=0.1)
 
 
@@ -53,11 +53,23 @@ def test_callers_who_wait_for_their_answers_are_never_too_many() -> None:
         assert not meter.overloaded("interactive", 1.0)
     for number in range(1, 2000):
         now = 1 + number / 100
+        meter.finish("interactive", 1, now, backlog=True)
         meter.offer("interactive", 1, now)
         assert not meter.overloaded("interactive", now)
 
 
-@pytest.mark.parametrize("times", [3, 10])
+def test_nor_are_they_while_the_machine_gets_faster_and_slower() -> None:
+    meter, now = worked(60, 1), 1.0
+    for _ in range(int(60 * SECONDS)):
+        meter.offer("interactive", 1, now)
+    for number in range(4000):
+        now += 1 / (120 if number // 200 % 2 else 40)
+        meter.finish("interactive", 1, now, backlog=True)
+        meter.offer("interactive", 1, now)
+        assert not meter.overloaded("interactive", now), number
+
+
+@pytest.mark.parametrize("times", [4, 10])
 def test_what_cannot_be_done_by_far_is_told_within_seconds_and_forgotten_later(times: int) -> None:
     meter = worked(100, 1)
     number, now = 0, 1.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import Query, Request, Response
+from fastapi import Depends, Request, Response
 from numpy.typing import NDArray
 
 from lookalike_service.api.bodies import (
@@ -23,6 +23,7 @@ from lookalike_service.api.bodies import (
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.maps import TARGET_ERRORS, map_out
 from lookalike_service.api.problems import documented, item_error
+from lookalike_service.api.queries import parameters, reader
 from lookalike_service.api.responses import choose, json_response
 from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.api.sources import URL_ERRORS, in_place, load, loaded_alone
@@ -103,17 +104,18 @@ class EmbedQuery(TargetOptions):
         },
     ),
     openapi_extra={
+        "parameters": parameters(EmbedQuery),
         "requestBody": {
             "required": True,
             "content": multipart_schema({"images": "Image files."}, many=True, needed=["images"])
             | raw_image_schema()
             | json_schema(EmbedRequest),
-        }
+        },
     },
 )
 @needs("read")
 async def embed(
-    request: Request, query: Annotated[EmbedQuery, Query()], context: Current
+    request: Request, query: Annotated[EmbedQuery, Depends(reader(EmbedQuery))], context: Current
 ) -> Response:
     """Embed each image, and in JSON each text; an image that fails in a batch carries its error.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import Field
 
 from lookalike_service.api.bodies import (
@@ -21,6 +21,7 @@ from lookalike_service.api.context import Context, Current
 from lookalike_service.api.embed import UPLOAD_ERRORS
 from lookalike_service.api.maps import map_out, stored_map
 from lookalike_service.api.problems import documented, item_error, parse_json
+from lookalike_service.api.queries import parameters, reader
 from lookalike_service.api.responses import json_response
 from lookalike_service.api.search_queries import ask, explainer_for
 from lookalike_service.api.security import guarded_router, needs
@@ -80,17 +81,21 @@ class SearchQuery(SearchOptions):
         *UPLOAD_ERRORS, *URL_ERRORS, *SEARCH_ERRORS, ok={200: {"model": SearchResponse}}
     ),
     openapi_extra={
+        "parameters": parameters(SearchQuery),
         "requestBody": {
             "required": True,
             "content": multipart_schema({"image": "The query image."}, many=False, needed=["image"])
             | raw_image_schema()
             | json_schema(SearchRequest),
-        }
+        },
     },
 )
 @needs("read")
 async def search(
-    collection: str, request: Request, query: Annotated[SearchQuery, Query()], context: Current
+    collection: str,
+    request: Request,
+    query: Annotated[SearchQuery, Depends(reader(SearchQuery))],
+    context: Current,
 ) -> Response:
     """The most similar images of the collection, best first.
 

@@ -13,7 +13,7 @@ _SHORTEST_SAMPLE = 0.1
 
 _TYPICAL_WEIGHT = 0.1
 
-_TOO_MUCH = 1.5
+_TOO_MUCH = 2.0
 """Offered more than this many times what can be done, waiting helps nobody: the queue would only stay full.
 
 Callers who each wait for their answer offer exactly what is done, however many they are: at first all at once
@@ -31,10 +31,10 @@ class Meter:
         self.rate: float | None = None
         self._done = self._seconds = self._known = 0.0
         self._since: float | None = None
-        self._offered = {
-            "interactive": _Decaying(2 * queue_seconds),
-            "bulk": _Decaying(2 * queue_seconds),
-        }
+        self._offered, self._finished = (
+            {"interactive": _Decaying(2 * queue_seconds), "bulk": _Decaying(2 * queue_seconds)}
+            for _ in range(2)
+        )
         self._typical = {"interactive": 1.0, "bulk": 1.0}
 
     def offer(self, priority: Priority, cost: float | None, now: float) -> None:
@@ -43,8 +43,9 @@ class Meter:
             self._typical[priority] += _TYPICAL_WEIGHT * (cost - self._typical[priority])
         self._offered[priority].add(self._typical[priority] if cost is None else cost, now)
 
-    def finish(self, cost: float, now: float, *, backlog: bool) -> None:
+    def finish(self, priority: Priority, cost: float, now: float, *, backlog: bool) -> None:
         """Count work that is done. `backlog`: whether more waits for its place."""
+        self._finished[priority].add(cost, now)
         if self._since is not None:
             self._done += cost
             self._seconds += now - self._since
@@ -61,7 +62,10 @@ class Meter:
     def overloaded(self, priority: Priority, now: float) -> bool:
         """Whether much more than can be done has been coming."""
         speed = self.speed(priority, now)
-        return speed is not None and self._offered[priority].per_second(now) > _TOO_MUCH * speed
+        if speed is None:
+            return False
+        possible = max(speed, self._finished[priority].per_second(now))
+        return self._offered[priority].per_second(now) > _TOO_MUCH * possible
 
     def _learn(self) -> None:
         if self._seconds < _SHORTEST_SAMPLE:

@@ -114,7 +114,8 @@ class Turns:
     def ended(self, turn: Turn) -> None:
         """Give a place back."""
         self._running -= 1
-        self._meter.finish(turn.size.cost, self._clock(), backlog=len(self._queue) > 0)
+        backlog = len(self._queue) > 0
+        self._meter.finish(turn.priority, turn.size.cost, self._clock(), backlog=backlog)
         self._begin()
 
     def decoded(self, pixels: int) -> None:

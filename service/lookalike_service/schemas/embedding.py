@@ -135,10 +135,9 @@ class EmbedRequest(Wire):
 
     images: Annotated[list[EmbedImage], Field(fail_fast=True)] = Field(default_factory=list)
     texts: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=10_000)]], Field(fail_fast=True)
-    ] = Field(
-        default_factory=list, description="For encoders that embed text too."
-    )
+        list[Annotated[str, StringConstraints(min_length=1, max_length=10_000)]],
+        Field(fail_fast=True),
+    ] = Field(default_factory=list, description="For encoders that embed text too.")
 
 
 class EmbedItem(Wire):
