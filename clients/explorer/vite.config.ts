@@ -24,6 +24,13 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      output: {
+        // Each room's code is in a file named after it.
+        chunkFileNames: ({ facadeModuleId, name }) =>
+          `assets/${facadeModuleId?.match(/\/([^/]+)\/room\.tsx$/)?.[1] ?? "[name]"}-[hash].js`.replace("[name]", name),
+      },
+    },
   },
   server: { proxy: { "/v1": service, "/openapi.json": service } },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

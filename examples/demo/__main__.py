@@ -42,7 +42,7 @@ def main() -> None:
         console.print(f"  {out / name}")
     console.print(
         f"To go on: .venv/bin/lookalike serve --data {out / 'data'}\n"
-        "which answers on http://127.0.0.1:3000 (all calls: http://127.0.0.1:3000/openapi.json)"
+        "then open http://127.0.0.1:3000 (all calls: http://127.0.0.1:3000/openapi.json)"
     )
 
 

@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Requests will succeed
-         * @description Embed a canary image through the batch queue and ask the store; 503 if either fails, and when stopping.
+         * @description Embed a canary image through the batch queue and ask the store; 503 if either fails or it stops.
          */
         get: operations["readyz_readyz_get"];
         put?: never;

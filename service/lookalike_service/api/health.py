@@ -35,7 +35,7 @@ async def livez() -> Response:
 )
 @public
 async def readyz(request: Request, context: Current) -> Readiness:
-    """Embed a canary image through the batch queue and ask the store; 503 if either fails, and when stopping."""
+    """Embed a canary image through the batch queue and ask the store; 503 if either fails or it stops."""
     if request.app.state.stopping.is_set():
         raise NotReady("the service is stopping")
     encoder, store = await readiness(context)

@@ -8,7 +8,7 @@ placed anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lookalike_service.errors import InvalidParameters, SpaceMismatch
 from lookalike_service.schemas.projections import ProjectionOut, ProjectionPoints
-from lookalike_service.store.protocol import Record, Store
+from lookalike_service.store.protocol import Filter, Record, Store
 from lookalike_service.workflows import runs
 from lookalike_service.workflows.fitted_maps import FittedMap, load
 from lookalike_service.workflows.map_columns import column
@@ -48,6 +48,18 @@ class MapPoints:
         """The callers' ids."""
         return [payload["key"] for payload in self.payloads]
 
+    def only(self, ids: set[str]) -> MapPoints:
+        """Those of these ids; `unplaced` stays as it is."""
+        rows = [row for row, id in enumerate(self.ids) if id in ids]
+        return replace(
+            self,
+            payloads=[self.payloads[row] for row in rows],
+            ids=[self.ids[row] for row in rows],
+            coordinates=self.coordinates[rows],
+            distortion=self.distortion[rows],
+            later=self.later[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Later:
@@ -60,8 +72,16 @@ class _Later:
         return place if indexed_at == _indexed_at(record) else None
 
 
-def read(store: Store, collection: str, name: str) -> MapPoints:
-    """The images on the map that are still there, new ones placed. Raises UnknownProjection."""
+def read(store: Store, collection: str, name: str, filter: Filter | None = None) -> MapPoints:
+    """The images on the map that are still there, new ones placed; with a filter those that match.
+
+    Raises UnknownProjection, InvalidFilter.
+    """
+    found = _read(store, collection, name)
+    return found if filter is None else found.only(_matching(store, collection, filter))
+
+
+def _read(store: Store, collection: str, name: str) -> MapPoints:
     found = load(store, collection, name)
     key = runs.key(collection, name)
     began = _began(found.run)
@@ -92,6 +112,15 @@ def _records(store: Store, collection: str, found: FittedMap) -> Iterator[Record
         rest = [id for id in found.arrays["ids"].tolist() if id not in seen]
         for first in range(0, len(rest), _PAGE):
             yield from store.retrieve(collection, rest[first : first + _PAGE])
+
+
+def _matching(store: Store, collection: str, filter: Filter) -> set[str]:
+    ids, cursor = set[str](), None
+    while True:
+        page, cursor = store.scroll(collection, filter=filter, limit=_PAGE, cursor=cursor)
+        ids |= {record.id for record in page}
+        if cursor is None:
+            return ids
 
 
 def _indexed_at(record: Record) -> str:
@@ -190,9 +219,18 @@ def _points(
     )
 
 
-def describe(store: Store, collection: str, name: str, columns: list[str]) -> ProjectionPoints:
-    """A projection with its points and the columns asked for. Raises UnknownProjection, InvalidField."""
-    found = read(store, collection, name)
+def describe(
+    store: Store,
+    collection: str,
+    name: str,
+    columns: list[str],
+    filter: Filter | None = None,
+) -> ProjectionPoints:
+    """A projection with its points, those that match, and the columns asked for.
+
+    Raises UnknownProjection, InvalidField, InvalidFilter.
+    """
+    found = read(store, collection, name, filter)
     curve = found.explained_variance
     return ProjectionPoints(
         **found.run.model_dump(),

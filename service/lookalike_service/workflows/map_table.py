@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lookalike_service.store.protocol import Store
+from lookalike_service.store.protocol import Filter, Store
 from lookalike_service.workflows.map_columns import column
 from lookalike_service.workflows.map_points import read
 
@@ -18,14 +18,21 @@ _AXES = ("x", "y", "z")
 _ROWS = 8_192
 
 
-def stream(store: Store, collection: str, name: str, columns: list[str]) -> Iterator[bytes]:
+def stream(
+    store: Store,
+    collection: str,
+    name: str,
+    columns: list[str],
+    filter: Filter | None = None,
+) -> Iterator[bytes]:
     """The Arrow IPC stream of a projection, in parts of some thousand points.
 
     Columns: `id`, `x`, `y` (`z`), `distortion` and `later` (see `MapPoints`), and those asked for, under
-    their paths. Its schema's metadata holds the projection's description under `projection`. Raises
-    UnknownProjection and InvalidField before the first part.
+    their paths. Its schema's metadata holds the projection's description under `projection`. With a
+    filter the images that match. Raises UnknownProjection, InvalidField and InvalidFilter before the first
+    part.
     """
-    found = read(store, collection, name)
+    found = read(store, collection, name, filter)
     arrays: dict[str, Any] = {
         "id": pa.array(found.keys, pa.string()),
         **dict(zip(_AXES, map(pa.array, found.coordinates.T), strict=False)),

@@ -26,6 +26,7 @@ FLAGS = [
     "--disable-component-update",
 ]
 PATIENCE_MS = 20_000
+sync_api.expect.set_options(timeout=PATIENCE_MS)  # other tests may keep the machine busy
 
 
 @dataclass

@@ -104,16 +104,22 @@ def test_an_archive_that_is_none_is_told(explored: Explored, tmp_path: Path) -> 
 def test_sending_is_paused_and_goes_on_where_it_was(explored: Explored, tiles: Path) -> None:
     page = explored.page
     held: list[Route] = []
-    page.route("**/v1/collections/paused/images", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/v1/collections/paused/images", hold)
     page.goto(f"{explored.url}/?room=index")
     page.locator("input[webkitdirectory]").set_input_files(tiles)
     page.get_by_label("Its name").fill("paused")
     page.get_by_role("button", name="Index 162 pictures").click()
+    while len(held) < 3:  # so many at once
+        page.wait_for_timeout(50)
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("heading", name="Paused")).to_be_visible()
     progress = page.get_by_role("progressbar", name="Pictures indexed")
     expect(progress).to_have_attribute("aria-valuenow", "0")
-    assert len(held) == 3  # so many at once
+    assert len(held) == 3
     for route in held:
         route.continue_()
     expect(progress).to_have_attribute("aria-valuenow", "96", timeout=SENT_MS)
@@ -155,3 +161,31 @@ def test_what_was_indexed_is_clustered_with_one_click(explored: Explored, shop: 
         timeout=SENT_MS
     )
     assert "c=onwards" in explored.address
+
+
+def test_a_request_that_is_refused_as_a_whole_is_sent_picture_by_picture(
+    explored: Explored, shop: Path
+) -> None:
+    page = explored.page
+    asked = 0
+
+    def refuse_the_first(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        body = '{"type": "x", "title": "x", "status": 413, "code": "body_too_large", "detail": "Too much."}'
+        if asked == 1:
+            route.fulfill(status=413, content_type="application/problem+json", body=body)
+        else:
+            route.continue_()
+
+    page.route("**/v1/collections/singly/images", refuse_the_first)
+    page.goto(f"{explored.url}/?room=index")
+    page.locator("input[webkitdirectory]").set_input_files(shop)
+    page.get_by_label("Its name").fill("singly")
+    page.get_by_role("button", name="Index 20 pictures").click()
+    expect(page.get_by_role("heading", name="18 pictures are in singly")).to_be_visible(
+        timeout=SENT_MS
+    )
+    expect(page.get_by_role("region", name="Failures").get_by_role("listitem")).to_have_count(2)
+    assert asked == 21
+    explored.complaints.clear()  # browsers log answers of 413 and 422

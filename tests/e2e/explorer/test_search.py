@@ -70,7 +70,7 @@ def test_a_score_says_what_it_means(explored: Explored) -> None:
     explored.open("search", id=CUP)
     first = hits(explored).first
     expect(first).to_contain_text(re.compile(r"0\.\d{3}"))
-    expect(first).to_contain_text(re.compile("near duplicate|similar|no good match"))
+    expect(first).to_contain_text(re.compile("near duplicate|similar|common here"))
     first.get_by_role("button").first.click()
     panel = explored.page.get_by_role("complementary", name="Image details")
     expect(panel).to_contain_text(re.compile(r"of unrelated images score as high"))

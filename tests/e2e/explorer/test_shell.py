@@ -25,7 +25,9 @@ SERIOUS = {"serious", "critical"}
 
 
 def violations(explored: Explored) -> list[str]:
-    found: list[dict[str, Any]] = Axe().run(explored.page).response["violations"]
+    found: list[dict[str, Any]] = (
+        Axe().run(explored.page, options={"resultTypes": ["violations"]}).response["violations"]
+    )
     return [
         f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes']]}"
         for one in found

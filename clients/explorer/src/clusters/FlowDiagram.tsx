@@ -6,13 +6,15 @@ import css from "./clusters.module.css";
 import { type Band, type Box, layout } from "./flow.ts";
 import { percent } from "./words.ts";
 
-const [WIDTH, BOX, LABEL] = [960, 12, 172];
+const BOX = 12;
+const [WIDE, NARROW] = [{ width: 960, label: 172, letters: 20 }, { width: 400, label: 108, letters: 10 }];
 
 /** The clusters of two runs with bands between them as wide as they have images; what is pointed at stands out. */
 export function FlowDiagram({ lineage, onOpen }: { lineage: Lineage; onOpen: (run: string, label: number) => void }) {
   const flow = useMemo(() => layout(lineage), [lineage]);
   const [lit, setLit] = useState<{ side: "from" | "to"; label: number }>();
-  const [x0, x1] = [LABEL + BOX, WIDTH - LABEL - BOX];
+  const { width, label, letters } = matchMedia("(max-width: 700px)").matches ? NARROW : WIDE;
+  const [x0, x1] = [label + BOX, width - label - BOX];
   const dim = (band: Band) => lit !== undefined && band[lit.side] !== lit.label;
   const side = (boxes: readonly Box[], which: "from" | "to") =>
     boxes.map((box) => {
@@ -32,14 +34,14 @@ export function FlowDiagram({ lineage, onOpen }: { lineage: Lineage; onOpen: (ru
           onClick={() => onOpen(run, box.label)}
           onKeyDown={(event) => event.key === "Enter" && onOpen(run, box.label)}
         >
-          <rect class={css.hit} x={right ? x1 : 0} y={box.y} width={LABEL + BOX} height={Math.max(box.height, 14)} />
-          <rect x={right ? x1 : LABEL} y={box.y} width={BOX} height={Math.max(box.height, 1)} rx="3" fill={categoricalCss(box.label)} />
+          <rect class={css.hit} x={right ? x1 : 0} y={box.y} width={label + BOX} height={Math.max(box.height, 14)} />
+          <rect x={right ? x1 : label} y={box.y} width={BOX} height={Math.max(box.height, 1)} rx="3" fill={categoricalCss(box.label)} />
           <text
-            x={right ? x1 + BOX + 8 : LABEL - 8}
+            x={right ? x1 + BOX + 8 : label - 8}
             y={box.y + Math.max(box.height, 14) / 2 + 4}
             text-anchor={right ? "start" : "end"}
           >
-            {shortened(box.name)} <tspan class={css.count}>{box.size.toLocaleString()}</tspan>
+            {shortened(box.name, letters)} <tspan class={css.count}>{box.size.toLocaleString()}</tspan>
           </text>
         </g>
       );
@@ -48,7 +50,7 @@ export function FlowDiagram({ lineage, onOpen }: { lineage: Lineage; onOpen: (ru
   const names = new Map(flow.right.map((box) => [box.label, box.name]));
   return (
     <div class={css.flow}>
-      <svg viewBox={`0 -4 ${WIDTH} ${flow.height + 8}`} role="group" aria-label={`From ${lineage.run.name} to ${lineage.later.name}`}>
+      <svg viewBox={`0 -4 ${width} ${flow.height + 8}`} role="group" aria-label={`From ${lineage.run.name} to ${lineage.later.name}`}>
         {flow.bands.map((band) => (
           <path
             key={`${band.from} ${band.to}`}
@@ -68,6 +70,6 @@ export function FlowDiagram({ lineage, onOpen }: { lineage: Lineage; onOpen: (ru
   );
 }
 
-function shortened(name: string): string {
-  return name.length > 20 ? `${name.slice(0, 19)}…` : name;
+function shortened(name: string, letters: number): string {
+  return name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
 }

@@ -63,7 +63,7 @@ export function Name({ run, cluster, large = false }: { run: Clustering; cluster
       </form>
     );
   }
-  const Heading = large ? "h1" : "h3";
+  const Heading = large ? "h1" : "h2";
   return (
     <span ref={button} class={css.name}>
       <i style={{ background: categoricalCss(cluster.label) }} />

@@ -47,7 +47,7 @@ export function blank(points: number): Form {
     values: {},
     ranged: true,
     from: "2",
-    to: String(Math.max(2, Math.min(30, Math.floor(Math.sqrt(points))))),
+    to: String(Math.max(3, Math.min(30, Math.floor(Math.sqrt(points))))),
     criterion: "silhouette",
     reduction: points > 50 ? "pca:50" : "",
     name: "",

@@ -37,22 +37,28 @@ export function Walk({ run }: { run: Duplicates }) {
       ),
     [run.name, run.created_at, only, across, offset],
   );
-  const total = groups.value?.total ?? 0;
-  const group = groups.value?.groups[Math.min(at, Math.max(0, total - 1)) - offset];
-  const move = (to: number) => go({ group: String(Math.min(Math.max(to, 0), total - 1) + 1) }, { replace: true });
+  const list = groups.value?.groups ?? [];
+  const i = Math.min(at - offset, list.length - 1);
+  const group = list[i];
+  const listed = groups.value?.total ?? 0;
+  // Groups of which one image is left are counted by the service until the next search, but not given.
+  const total = listed - (Math.min(PAGE, Math.max(0, listed - offset)) - list.length);
+  const move = (to: number) => go({ group: String(to + 1) }, { replace: true });
+  const next = () => (i + 1 < list.length ? move(offset + i + 1) : offset + PAGE < listed && move(offset + PAGE));
+  const before = () => (i > 0 ? move(offset + i - 1) : offset > 0 && move(offset - 1));
   const withGroup = (act: (group: Group) => void) => () => {
     if (!group) return false;
     act(group);
     return undefined;
   };
   useKeys("Groups of duplicates", [
-    { keys: "ArrowRight", does: "Next group", run: () => move(at + 1) },
-    { keys: "ArrowLeft", does: "Group before", run: () => move(at - 1) },
-    ...Array.from({ length: 9 }, (_, i) => ({
-      keys: String(i + 1),
-      does: i === 0 ? "Keep only the first (2 … 9: that one)" : `Keep only number ${i + 1}`,
+    { keys: "ArrowRight", does: "Next group", run: () => void next() },
+    { keys: "ArrowLeft", does: "Group before", run: () => void before() },
+    ...Array.from({ length: 9 }, (_, place) => ({
+      keys: String(place + 1),
+      does: place === 0 ? "Keep only the first (2 … 9: that one)" : `Keep only number ${place + 1}`,
       run: withGroup((now) => {
-        const id = members(now)[i];
+        const id = members(now)[place];
         if (id !== undefined) keepOnly(now, id);
       }),
     })),
@@ -65,25 +71,29 @@ export function Walk({ run }: { run: Duplicates }) {
       <Tools only={only} across={across} />
       {groups.error !== undefined && <Problem error={groups.error} onRetry={() => groups.reload()} />}
       {!groups.value && groups.loading && <Skeleton height="420px" />}
-      {groups.value && total === 0 && (
-        <Empty icon="duplicates" title="No group of this sort">
-          {only || across ? "Choose another kind above." : "All were decided. Look again to see whether any are left."}
+      {groups.value && !group && (
+        <Empty
+          icon="duplicates"
+          title="No group of this sort is left"
+          action={offset + PAGE < listed && <Button onClick={() => move(offset + PAGE)}>Go on with the next</Button>}
+        >
+          {offset + PAGE < listed ? "Those of this page are decided." : only || across ? "Choose another kind above." : "All were decided. Look again to see whether any are left."}
         </Empty>
       )}
       {group && (
         <>
           <div class={css.groupHead}>
-            <IconButton icon="arrowLeft" label="Group before (←)" onClick={() => move(at - 1)} />
+            <IconButton icon="arrowLeft" label="Group before (←)" onClick={() => before()} />
             <h2 class="numbers" aria-live="polite">
-              Group {at + 1} of {total.toLocaleString()}
+              Group {offset + i + 1} of {total.toLocaleString()}
             </h2>
-            <IconButton icon="arrowRight" label="Next group (→)" onClick={() => move(at + 1)} />
+            <IconButton icon="arrowRight" label="Next group (→)" onClick={() => next()} />
             <span class={`${css.keys} muted small`}>
               <Kbd>1</Kbd>…<Kbd>9</Kbd> keep only that one <Kbd>a</Kbd> keep all <Kbd>u</Kbd> undo
             </span>
           </div>
           <GroupView key={group.representative} group={group} onFlip={(id) => flip(group, id)} onKeepOnly={(id) => keepOnly(group, id)} />
-          <Filmstrip groups={groups.value!.groups} at={at - offset} onGo={(i) => move(offset + i)} />
+          <Filmstrip groups={list} at={i} onGo={(to) => move(offset + to)} />
         </>
       )}
       <Marked total={run.groups} onDelete={() => setDeleting(true)} />

@@ -18,7 +18,7 @@ export function why({ kind, cosine, bits }: Pick<Duplicate, "kind" | "cosine" | 
   return `${kind === "near" ? "Near" : "Variant"}: cosine ${cosine.toFixed(3)}, ${hash}`;
 }
 
-const LONGEST = 28;
+const LONGEST = 22;
 
 export interface Facts {
   width: number;

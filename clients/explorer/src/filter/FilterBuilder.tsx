@@ -14,10 +14,13 @@ export function FilterBuilder({
   value,
   onChange,
   label = "Filter",
+  oneLine = false,
 }: {
   value: Filter | undefined;
   onChange: (filter: Filter | undefined) => void;
   label?: string;
+  /** Chips that find no room are scrolled to. */
+  oneLine?: boolean;
 }) {
   const conditions = read(value);
   if (conditions === undefined) {
@@ -29,20 +32,22 @@ export function FilterBuilder({
   }
   return (
     <div class={css.builder} role="group" aria-label={label}>
-      {conditions.map((one, i) => {
-        const text = describe(one, valueName);
-        return (
-          <Chip
-            key={text}
-            tone="accent"
-            title={text}
-            onRemove={() => onChange(write(conditions.toSpliced(i, 1)))}
-            removeLabel={`Remove: ${text}`}
-          >
-            {text}
-          </Chip>
-        );
-      })}
+      <div class={oneLine ? css.scrolled : css.chips}>
+        {conditions.map((one, i) => {
+          const text = describe(one, valueName);
+          return (
+            <Chip
+              key={text}
+              tone="accent"
+              title={text}
+              onRemove={() => onChange(write(conditions.toSpliced(i, 1)))}
+              removeLabel={`Remove: ${text}`}
+            >
+              {text}
+            </Chip>
+          );
+        })}
+      </div>
       <Popover
         label="Add a filter"
         trigger={(props) => (

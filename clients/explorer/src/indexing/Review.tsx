@@ -9,6 +9,7 @@ import page from "../ui/room.module.css";
 import { placeMetadata } from "./batches.ts";
 import { Failures } from "./Failures.tsx";
 import css from "./indexing.module.css";
+import { Local } from "./Local.tsx";
 import type { Found, Picked } from "./picked.ts";
 import { bytes, counted } from "./words.ts";
 import { Upload, upload } from "./upload.ts";
@@ -133,31 +134,22 @@ function ModelChoice({ model, onChange }: { model: string | undefined; onChange:
   );
 }
 
-/** The first few, as they are here. */
+/** Some of them, as they are here. */
 function Preview({ pictures }: { pictures: readonly Picked[] }) {
-  const [addresses, setAddresses] = useState<readonly string[]>([]);
+  const [blobs, setBlobs] = useState<readonly (Blob | undefined)[]>([]);
   const some = useMemo(() => {
     const step = Math.max(1, Math.floor(pictures.length / SHOWN));
     return pictures.filter((_, i) => i % step === 0).slice(0, SHOWN);
   }, [pictures]);
   useEffect(() => {
-    let gone = false;
-    let made: string[] = [];
-    const shown = some.map((one) => one.read().then((blob) => URL.createObjectURL(blob)));
-    void Promise.allSettled(shown).then((all) => {
-      made = all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-      if (gone) made.forEach((url) => URL.revokeObjectURL(url));
-      else setAddresses(made);
-    });
-    return () => {
-      gone = true;
-      made.forEach((url) => URL.revokeObjectURL(url));
-    };
+    void Promise.allSettled(some.map((one) => one.read())).then((all) =>
+      setBlobs(all.map((one) => (one.status === "fulfilled" ? one.value : undefined))),
+    );
   }, [some]);
   return (
     <div class={css.preview} aria-hidden="true">
       {some.map(({ id }, i) => (
-        <span key={id}>{addresses[i] && <img src={addresses[i]} alt="" onError={(event) => event.currentTarget.remove()} />}</span>
+        <span key={id}>{blobs[i] && <Local blob={blobs[i]} />}</span>
       ))}
     </div>
   );

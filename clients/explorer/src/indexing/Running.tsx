@@ -2,9 +2,9 @@ import { useEffect, useState } from "preact/hooks";
 
 import { Button } from "../ui/controls.tsx";
 import { Problem } from "../ui/feedback.tsx";
-import { Thumb } from "../ui/Thumb.tsx";
 import page from "../ui/room.module.css";
 import { Failures } from "./Failures.tsx";
+import { Local } from "./Local.tsx";
 import css from "./indexing.module.css";
 import type { Upload } from "./upload.ts";
 import { counted, timeLeft } from "./words.ts";
@@ -65,9 +65,9 @@ export function Running({ upload }: { upload: Upload }) {
         {upload.failures.value.length > 0 && <span class={css.bad}>{counted(upload.failures.value.length, "failure")}</span>}
       </p>
       <ul class={css.latest} aria-label="Indexed last">
-        {upload.latest.value.map((id) => (
+        {upload.latest.value.map(({ id, blob }) => (
           <li key={id} title={id}>
-            <Thumb collection={upload.collection.name} id={id} alt={id} />
+            <Local blob={blob} alt={id} />
           </li>
         ))}
       </ul>

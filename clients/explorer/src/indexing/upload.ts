@@ -24,8 +24,8 @@ export class Upload {
   readonly updated = signal(0);
   readonly unchanged = signal(0);
   readonly failures = signal<readonly Failure[]>([]);
-  /** Ids of those that came last. */
-  readonly latest = signal<readonly string[]>([]);
+  /** Those that came last. */
+  readonly latest = signal<readonly { id: string; blob: Blob }[]>([]);
   /** What made it pause by itself. */
   readonly trouble = signal<unknown>(undefined);
   readonly #ended = new AbortController();
@@ -134,23 +134,23 @@ export class Upload {
     } catch (error) {
       if (!isTheirs(error)) throw error;
       // The service refused all for one of them: sent singly, each is told why.
-      if (good.length > 1) for (const one of good) await this.#store([one]);
+      if (good.length > 1) this.#waiting.unshift(...pictures.map((one) => [one]));
       else this.#fail([{ path: pictures[0]!.source, code: error.code, detail: error.detail }]);
       return;
     }
-    this.#count(result, pictures);
+    this.#count(result, good);
   }
 
-  #count(result: IndexResult, pictures: readonly Picked[]): void {
+  #count(result: IndexResult, sent: readonly { picture: Picked; blob: Blob }[]): void {
     this.created.value += result.created;
     this.updated.value += result.updated;
     this.unchanged.value += result.unchanged;
-    const stored = result.items.flatMap((item) => (item.id == null ? [] : [item.id]));
+    const stored = result.items.flatMap(({ index, id }) => (id == null ? [] : [{ id, blob: sent[index]!.blob }]));
     this.latest.value = [...this.latest.peek(), ...stored].slice(-LATEST);
     this.done.value += stored.length;
     this.#fail(
       result.items.flatMap(({ index, error }) =>
-        error ? [{ path: pictures[index]!.source, code: error.code, detail: error.detail }] : [],
+        error ? [{ path: sent[index]!.picture.source, code: error.code, detail: error.detail }] : [],
       ),
     );
   }

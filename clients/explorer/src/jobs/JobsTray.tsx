@@ -1,6 +1,8 @@
 import { useEffect } from "preact/hooks";
 
+import { upload, uploading } from "../indexing/upload.ts";
 import { refusal } from "../state/access.ts";
+import { enter } from "../state/route.ts";
 import { IconButton } from "../ui/controls.tsx";
 import { Problem } from "../ui/feedback.tsx";
 import { Popover } from "../ui/Popover.tsx";
@@ -16,7 +18,8 @@ export function JobsTray() {
     if (!followed) follow();
     followed = true;
   }, []);
-  const count = active.value.length;
+  const sending = uploading.value ? upload.value : undefined;
+  const count = active.value.length + (sending ? 1 : 0);
   const label = count === 0 ? "Jobs" : `Jobs: ${count} running`;
   return (
     <Popover
@@ -36,6 +39,17 @@ export function JobsTray() {
       {() => (
         <div class={css.tray}>
           <h2>Jobs</h2>
+          {sending && (
+            <div class={css.row}>
+              <div class={css.what}>
+                <strong>Indexing into {sending.collection.name}</strong>
+                <span class="muted small numbers">
+                  {sending.phase.value} · {sending.done.value.toLocaleString()} of {sending.total.toLocaleString()}
+                </span>
+              </div>
+              <IconButton icon="arrowRight" label="Look at it: indexing" onClick={() => enter("index")} />
+            </div>
+          )}
           {listError.value !== undefined && <Problem error={listError.value} />}
           {jobs.value.length === 0 && listError.value === undefined && (
             <p class="muted small">Nothing has run yet. Clusterings, maps, comparisons and searches for duplicates appear here.</p>

@@ -42,7 +42,7 @@ export function useKeys(title: string, keys: Key[]): void {
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]") || isPressing(event)) return;
-  const typing = isTyping(event.target);
+  const typing = isTyping(event);
   const both = first && event.timeStamp - first.at < PAUSE_MS ? `${first.key} ${event.key}` : undefined;
   first = undefined;
   const all = scopes.peek().toReversed().flatMap((scope) => scope.keys());
@@ -55,8 +55,9 @@ function onKey(event: KeyboardEvent): void {
   }
 }
 
-function isTyping(target: EventTarget | null): boolean {
+function isTyping({ key, target }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement && target.type === "radio") return key.startsWith("Arrow"); // chooses another
   if (target instanceof HTMLInputElement) return !["checkbox", "button", "file"].includes(target.type);
   return target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }

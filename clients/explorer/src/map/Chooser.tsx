@@ -1,6 +1,6 @@
 import { refusal } from "../state/access.ts";
 import { go } from "../state/route.ts";
-import { collection } from "../state/service.ts";
+import { collection, described } from "../state/service.ts";
 import { Button, Chip, IconButton, Segmented, Select } from "../ui/controls.tsx";
 import { toastError } from "../ui/feedback.tsx";
 import { MenuItem, Popover } from "../ui/Popover.tsx";
@@ -10,12 +10,23 @@ import { axes, colour, colours, projection, projections } from "./state.ts";
 import { methodTitle, trust, verdict } from "./words.ts";
 
 /** Which map it is, what it is coloured by, and how far to trust it. */
-export function Chooser({ onNew, unplaced }: { onNew: () => void; unplaced: number }) {
+export function Chooser({
+  onNew,
+  count,
+  matching,
+}: {
+  onNew: () => void;
+  /** How many images are on the map. */
+  count: number;
+  /** How many of them the shared filter matches; undefined without one. */
+  matching: number | undefined;
+}) {
   const shown = projection.value;
   if (!shown) return null;
   const all = projections.value ?? [];
   const name = (one: typeof shown) => (one.name === one.method ? methodTitle(one.method) : `${one.name} (${methodTitle(one.method)})`);
   const asked = colour.value ?? "";
+  const unplaced = Math.max(0, (described.value?.points ?? 0) - count);
   const known = colours.value.some(([value]) => value === asked);
   return (
     <section class={css.chooser} aria-label="What the map shows">
@@ -44,6 +55,11 @@ export function Chooser({ onNew, unplaced }: { onNew: () => void; unplaced: numb
           value={axes.value}
           onChange={(value) => go({ axes: value === "xy" ? undefined : value, at: undefined })}
         />
+      )}
+      {matching !== undefined && (
+        <p class={css.note} role="status">
+          {matching.toLocaleString()} of {count.toLocaleString()} images match the filter.
+        </p>
       )}
       {unplaced > 0 && (
         <p class={css.note}>

@@ -17,7 +17,7 @@ export function Legend({ colouring, title, onSelect }: { colouring: Colouring; t
   const [all, setAll] = useState(false);
   const { entries, colours, scale } = colouring;
   if (entries.length === 0 && !scale) return null;
-  const shown = all ? entries : entries.slice(0, SHOWN);
+  const shown = entries.filter((entry, i) => all || i < SHOWN || entry.label === only.value);
   return (
     <section class={css.legend} aria-label="Legend" onPointerLeave={() => (pointed.value = undefined)}>
       <h2>{title}</h2>

@@ -3,11 +3,11 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { filter } from "../filter/state.ts";
 import { openImage } from "../picture/PicturePanel.tsx";
 import { useResource } from "../state/resource.ts";
-import { clusterings, described } from "../state/service.ts";
+import { clusterings } from "../state/service.ts";
 import { go, route } from "../state/route.ts";
 import { selection, toggle } from "../state/selection.ts";
 import { Problem } from "../ui/feedback.tsx";
-import { fitted, format, parse } from "./camera.ts";
+import { format, parse } from "./camera.ts";
 import { Canvas } from "./Canvas.tsx";
 import { Chooser } from "./Chooser.tsx";
 import { selectedRows, selectRows } from "./chosen.ts";
@@ -26,10 +26,11 @@ import { Tools } from "./Tools.tsx";
 import { Tray } from "./Tray.tsx";
 import { summary } from "./words.ts";
 
+const IDS_AT_ONCE = 10_000;
 const DIM = 0.08; // alpha of groups that are not lit up
 
 /** The map with its tools, legend and what is selected. */
-export function MapView({ shown, onNew }: { shown: Shown; onNew: () => void }) {
+export function MapView({ shown, busy, onNew }: { shown: Shown; busy: boolean; onNew: () => void }) {
   const [stage, setStage] = useState<Stage>();
   const { points, projection } = shown;
   const names = clusterings.value; // clusters may be renamed
@@ -45,6 +46,7 @@ export function MapView({ shown, onNew }: { shown: Shown; onNew: () => void }) {
   const looked = useLooked(stage, points);
 
   usePlaces(stage, shown);
+  useEffect(() => learnAll(points), [points]);
   useEffect(() => stage?.setCodes(colouring.codes), [stage, colouring]);
   useEffect(() => stage?.setStates(states), [stage, states]);
   useEffect(() => stage?.setPalette(palette(colouring, pointed.value ?? lit)), [stage, colouring, pointed.value, lit]);
@@ -61,9 +63,9 @@ export function MapView({ shown, onNew }: { shown: Shown; onNew: () => void }) {
     const entry = colouring.entries.find((one) => one.code === colouring.codes[row]);
     return entry && { label: entry.label, colour: rgb(colouring.colours[entry.code]!) };
   };
-  const ready = stage && stage.places.length === 2 * points.count;
+  const ready = stage?.nearby.value && stage.places.length === 2 * points.count ? stage : undefined;
   return (
-    <div class={css.room} data-tool={stage?.tool.value ?? "move"}>
+    <div class={css.room} data-tool={stage?.tool.value ?? "move"} aria-busy={busy}>
       <Canvas
         projection={projection.name}
         label={summary(projection, points.count, colouring, title)}
@@ -74,16 +76,16 @@ export function MapView({ shown, onNew }: { shown: Shown; onNew: () => void }) {
         Arrows move the map, plus and minus zoom, O opens the image in the middle. The legend lists the groups.
       </p>
       {ready && thumbnails.value && (
-        <Thumbs stage={stage} points={points} allowed={allowed} colourOf={(row) => rgb(colouring.colours[colouring.codes[row]!]!)} />
+        <Thumbs stage={ready} points={points} allowed={allowed} colourOf={(row) => rgb(colouring.colours[colouring.codes[row]!]!)} />
       )}
-      {ready && <Overlay stage={stage} neighbours={looked.neighbours} open={open} />}
+      {ready && <Overlay stage={ready} neighbours={looked.neighbours} open={open} />}
       <div class={css.top}>
-        <Chooser onNew={onNew} unplaced={Math.max(0, (described.value?.points ?? 0) - points.count)} />
+        <Chooser onNew={onNew} count={points.count} matching={filter.value ? matching.value?.count : undefined} />
         {matching.error !== undefined && filter.value && <Problem error={matching.error} onRetry={() => matching.reload()} />}
       </div>
       <Legend colouring={colouring} title={title} onSelect={(entry) => selectRows(points, rowsOf(entry, colouring, states), false)} />
       {stage && <Tools stage={stage} onMake={onNew} onOpenMiddle={openMiddle} />}
-      {ready && <HoverCard stage={stage} points={points} group={group} record={looked.record} near={looked.neighbours.length} />}
+      {ready && <HoverCard stage={ready} points={points} group={group} record={looked.record} near={looked.neighbours.length} />}
       <Tray />
     </div>
   );
@@ -101,8 +103,7 @@ function eventsOf(points: Points, allowed: (row: number) => boolean, stage: () =
       stage()!.tool.value = "move";
     },
     rest: (view) => {
-      const all = fitted(stage()!.box, stage()!.size.peek());
-      const at = format(view) === format(all) ? undefined : format(view);
+      const at = format(view) === format(stage()!.whole) ? undefined : format(view);
       if (at !== route.peek().params["at"]) go({ at }, { replace: true });
     },
   };
@@ -130,9 +131,8 @@ function usePlaces(stage: Stage | undefined, { points, projection }: Shown): voi
     const elsewhere = old && (old.map !== map || old.axes !== shownAxes);
     stage.setPlaces(places, elsewhere ? from(old, points, places) : undefined);
     const asked = parse(route.peek().params["at"]);
-    const all = fitted(stage.box, stage.size.peek());
-    if (!old) stage.jump(asked ?? all);
-    else if (elsewhere) stage.fly(asked ?? all);
+    if (!old) stage.jump(asked ?? stage.whole);
+    else if (elsewhere) stage.fly(asked ?? stage.whole);
   }, [stage, points, shownAxes]);
   const at = route.value.params["at"];
   useEffect(() => {
@@ -150,6 +150,16 @@ function from(old: { points: Points; places: Float32Array }, points: Points, pla
     if (its >= 0) begun.set(old.places.subarray(2 * its, 2 * its + 2), 2 * row);
   });
   return begun;
+}
+
+/** Get to know all ids, a little at a time beside what else goes on; answers how to stop. */
+function learnAll(points: Points): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  const some = () => {
+    if (!points.learn(IDS_AT_ONCE)) timer = setTimeout(some, 30);
+  };
+  timer = setTimeout(some, 500);
+  return () => clearTimeout(timer);
 }
 
 /** 1 for images that the filter does not match. */

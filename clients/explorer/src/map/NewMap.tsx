@@ -4,25 +4,24 @@ import { useState } from "preact/hooks";
 import { fieldName } from "../filter/conditions.ts";
 import { filter } from "../filter/state.ts";
 import { start } from "../jobs/state.ts";
-import { collection, described } from "../state/service.ts";
+import { collection } from "../state/service.ts";
 import { Button, Check, Field, Segmented, Select, TextInput } from "../ui/controls.tsx";
 import { Dialog } from "../ui/Dialog.tsx";
 import { Problem } from "../ui/feedback.tsx";
 import page from "../ui/room.module.css";
-import { projection } from "./state.ts";
+import { fields, projection } from "./state.ts";
 import { type Method, METHODS, type Parameter } from "./words.ts";
 
 const SUPERVISED = "supervised_umap";
 
 /** How to make a map: the method and what it keeps, its numbers, and what it is made of. */
 export function NewMap({ onClose }: { onClose: () => void }) {
-  const fields = Object.keys(described.value?.fields ?? {}).sort();
   const [method, setMethod] = useState<Method>(METHODS[0]!);
   const [typed, setTyped] = useState<Record<string, string>>({});
   const [name, setName] = useState("");
   const [dimensions, setDimensions] = useState<"2" | "3">("2");
   const [aligned, setAligned] = useState(false);
-  const [label, setLabel] = useState(fields[0] ?? "");
+  const [label, setLabel] = useState(fields.value[0] ?? "");
   const [failed, setFailed] = useState<unknown>();
   const former = projection.value?.dimensions === Number(dimensions) ? projection.value.name : undefined;
   const faulty = method.parameters.find((one) => wrong(one, typed[one.name] ?? ""));
@@ -84,7 +83,7 @@ export function NewMap({ onClose }: { onClose: () => void }) {
         </Field>
         {method.name === SUPERVISED && (
           <Field label="Labels">
-            {(id) => <Select id={id} options={fields.map((one) => [one, fieldName(one)] as const)} value={label} onChange={setLabel} />}
+            {(id) => <Select id={id} options={fields.value.map((one) => [one, fieldName(one)] as const)} value={label} onChange={setLabel} />}
           </Field>
         )}
         {method.parameters.length > 0 && (
@@ -105,7 +104,9 @@ export function NewMap({ onClose }: { onClose: () => void }) {
             ))}
           </div>
         )}
-        <Segmented label="Dimensions" options={[["2", "2 dimensions"], ["3", "3 dimensions"]]} value={dimensions} onChange={setDimensions} />
+        <div>
+          <Segmented label="Dimensions" options={[["2", "2 dimensions"], ["3", "3 dimensions"]]} value={dimensions} onChange={setDimensions} />
+        </div>
         <Field label="Name" hint="A map of this name is replaced.">
           {(id, by) => (
             <TextInput id={id} aria-describedby={by} placeholder={method.name} value={name} onInput={(event) => setName(event.currentTarget.value)} />

@@ -38,7 +38,7 @@ export function Thumbs({
       {rows
         .filter((row) => row < points.count)
         .map((row) => (
-          <One key={points.id(row)} stage={stage} row={row} id={points.id(row)} colour={colourOf(row)} />
+          <One key={`${row} ${points.id(row)}`} stage={stage} row={row} id={points.id(row)} colour={colourOf(row)} />
         ))}
     </div>
   );

@@ -43,7 +43,9 @@ export function Tray() {
         </div>
         <IconButton icon="close" label="Select nothing (Esc)" onClick={clearSelection} />
       </header>
-      <Strip label="Selected images" ids={ids} />
+      <div class={css.trayStrip}>
+        <Strip label="Selected images" ids={ids} />
+      </div>
       {count > SHOWN && <p class={css.note}>The first {SHOWN} are shown; what you do is done to all.</p>}
       {tagging && <TagDialog onClose={() => setTagging(false)} />}
     </section>

@@ -23,6 +23,15 @@ export interface Box {
   maxY: number;
 }
 
+/** Pixels at the edges of the window that are covered. */
+export interface Inset {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+const NONE: Inset = { left: 0, right: 0, top: 0, bottom: 0 };
 const MARGIN = 0.88; // of the window that the map takes when it fits
 const ZOOMS = [0.4, 4_000] as const; // beyond that float32 coordinates jitter
 
@@ -62,13 +71,20 @@ export function panned(view: View, size: Size, dx: number, dy: number): View {
   return bounded({ ...view, x: view.x - dx / s, y: view.y + dy / s });
 }
 
-/** From where a box fills the window. */
-export function fitted({ minX, minY, maxX, maxY }: Box, size: Size): View {
+/** From where a box fills the part of the window that is not covered. */
+export function fitted({ minX, minY, maxX, maxY }: Box, size: Size, covered: Inset = NONE): View {
   const unit = scale({ x: 0, y: 0, zoom: 1 }, size);
-  const across = (MARGIN * size.width) / Math.max(maxX - minX, 1e-6);
-  const down = (MARGIN * size.height) / Math.max(maxY - minY, 1e-6);
+  const width = Math.max(40, size.width - covered.left - covered.right);
+  const height = Math.max(40, size.height - covered.top - covered.bottom);
+  const across = (MARGIN * width) / Math.max(maxX - minX, 1e-6);
+  const down = (MARGIN * height) / Math.max(maxY - minY, 1e-6);
   const zoom = clamp(Math.min(across, down) / unit, ...ZOOMS);
-  return bounded({ x: (minX + maxX) / 2, y: (minY + maxY) / 2, zoom });
+  const s = unit * zoom;
+  return bounded({
+    x: (minX + maxX) / 2 + (covered.right - covered.left) / 2 / s,
+    y: (minY + maxY) / 2 + (covered.top - covered.bottom) / 2 / s,
+    zoom,
+  });
 }
 
 /** Between two views: the share of the way from one to the other, in even steps of magnification. */
@@ -93,7 +109,7 @@ export function parse(text: string | undefined): View | undefined {
 }
 
 function bounded({ x, y, zoom }: View): View {
-  return { x: clamp(x, -1.2, 1.2), y: clamp(y, -1.2, 1.2), zoom };
+  return { x: clamp(x, -2, 2), y: clamp(y, -2, 2), zoom };
 }
 
 function clamp(value: number, least: number, most: number): number {

@@ -17,7 +17,8 @@ export class Points {
   /** 1 for images that were placed after the map was made. */
   readonly later: Uint8Array;
   readonly #columns: ReadonlyMap<string, Column<unknown>>;
-  #rows?: Map<string, number>;
+  readonly #rows = new Map<string, number>();
+  #unread: Iterator<unknown> | undefined;
 
   constructor(stream: Uint8Array) {
     const table = tableFromIPC(stream, { useBigInt: false });
@@ -25,7 +26,9 @@ export class Points {
     this.#columns = new Map(table.names.map((name, i) => [String(name), table.getChildAt(i) as Column<unknown>]));
     this.dimensions = this.#columns.has("z") ? 3 : 2;
     this.distortion = floats(this.#column("distortion"));
-    this.later = Uint8Array.from(this.#column("later").toArray() as ArrayLike<boolean>, Number);
+    this.later = new Uint8Array(this.count);
+    let row = 0;
+    for (const later of this.#column("later")) this.later[row++] = later ? 1 : 0;
   }
 
   /** The id of the image in a row. */
@@ -35,12 +38,17 @@ export class Points {
 
   /** The row of an image; undefined for one that is not on the map. */
   row(id: string): number | undefined {
-    if (this.#rows === undefined) {
-      this.#rows = new Map();
-      let row = 0;
-      for (const one of this.#column("id")) this.#rows.set(one as string, row++);
-    }
+    if (!this.#rows.has(id)) this.learn(Infinity);
     return this.#rows.get(id);
+  }
+
+  /** Get to know the rows of some more ids, so that `row` need not read a million at once. True if all are known. */
+  learn(some: number): boolean {
+    this.#unread ??= this.#column("id")[Symbol.iterator]();
+    for (const end = this.#rows.size + some; this.#rows.size < Math.min(end, this.count); ) {
+      this.#rows.set(this.#unread.next().value as string, this.#rows.size);
+    }
+    return this.#rows.size === this.count;
   }
 
   /** The values of a field that was asked for with the points; undefined where it was not. */
@@ -87,7 +95,7 @@ export class Points {
     if (this.count !== other.count || mine.length !== theirs.length) return false;
     return mine.every((batch, i) => {
       const its = theirs[i]!;
-      return equal(batch.offsets, its.offsets) && equal(batch.values, its.values);
+      return batch.offsets !== undefined && equal(batch.offsets, its.offsets) && equal(batch.values, its.values);
     });
   }
 

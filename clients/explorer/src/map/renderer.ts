@@ -1,6 +1,6 @@
 // Draws the points with WebGL 2. While the view moves, as many are drawn in a frame as the machine has time for, and
-// the rest in the frames after; points are drawn in an order that jumps over all rows, so that any part of them is a
-// fair sample of the map.
+// the rest in the frames after. The service sends images in the order of hashes of their ids, so that the first
+// ones, however many, are a fair sample of the map.
 
 import { type Size, scale, type View } from "./camera.ts";
 import { FRAGMENT, VERTEX } from "./shaders.ts";
@@ -10,6 +10,8 @@ const SLOW_MS = 26; // a frame that took longer draws fewer points next time, so
 const FAST_MS = 20;
 const FIRST_SHARE = 60_000;
 const LEAST_SHARE = 5_000;
+const PAUSE_MS = 250; // longer and it stood still
+const REST_FRAMES = 12; // after which at most all points are drawn, once the view rests
 
 /** What a drawing shows beside the points themselves. */
 export interface Look {
@@ -36,11 +38,11 @@ export class Renderer {
   readonly #uniforms: Record<string, WebGLUniformLocation | null>;
   readonly #buffers: Record<"from" | "to" | "code" | "state" | "chosen", WebGLBuffer>;
   #count = 0;
-  #stride = 1;
   #chosen = 0;
   #drawn = 0;
   #share = FIRST_SHARE;
   #lastFrame = 0;
+  #moving = false;
 
   constructor(canvas: HTMLCanvasElement) {
     const gl = canvas.getContext("webgl2", { antialias: false, depth: false, preserveDrawingBuffer: true });
@@ -71,29 +73,26 @@ export class Renderer {
       this.#fill("code", new Uint16Array(this.#count));
       this.#fill("state", new Uint8Array(this.#count));
     }
-    this.#stride = strideOf(this.#count);
-    this.#fill("from", this.#inOrder(from, 2));
-    this.#fill("to", this.#inOrder(to, 2));
+    this.#fill("from", from);
+    this.#fill("to", to);
   }
 
   /** Which colour each has. */
   setCodes(codes: Uint16Array): void {
-    this.#fill("code", this.#inOrder(codes, 1));
+    this.#fill("code", codes);
   }
 
   /** Which do not match the filter: 1. */
   setStates(states: Uint8Array): void {
-    this.#fill("state", this.#inOrder(states, 1));
+    this.#fill("state", states);
   }
 
   /** Which rows are selected. */
   setChosen(rows: readonly number[]): void {
     const gl = this.#gl;
-    const places = new Uint32Array(this.#count);
-    for (let place = 0, row = 0; place < this.#count; place++, row = this.#next(row)) places[row] = place;
     this.#chosen = rows.length;
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.#buffers.chosen);
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, Uint32Array.from(rows, (row) => places[row]!), gl.STATIC_DRAW);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, Uint32Array.from(rows), gl.STATIC_DRAW);
   }
 
   /** The colours by code, red, green, blue and alpha. */
@@ -127,7 +126,8 @@ export class Renderer {
     gl.uniform1f(this.#uniforms["size"]!, point * density);
     gl.uniform1f(this.#uniforms["faint"]!, this.#chosen > 0 ? alpha * 0.35 : alpha);
     gl.uniform1i(this.#uniforms["chosen"]!, 0);
-    const share = Math.min(this.#share, this.#count - this.#drawn);
+    const wanted = changed ? this.#share : Math.max(this.#share, Math.ceil(this.#count / REST_FRAMES));
+    const share = Math.min(wanted, this.#count - this.#drawn);
     gl.drawArrays(gl.POINTS, this.#drawn, share);
     this.#drawn += share;
     if (this.#chosen > 0) {
@@ -138,35 +138,20 @@ export class Renderer {
     return this.#drawn === this.#count;
   }
 
-  /** How many points a frame has time for, by how long the last one took. */
-  get share(): number {
-    return this.#share;
-  }
-
   dispose(): void {
     this.#gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
+  /** Set how many points a moving frame draws by how long the last one took. */
   #pace(now: number, changed: boolean): void {
     const took = now - this.#lastFrame;
+    const moving = changed && this.#moving;
     this.#lastFrame = now;
-    if (took > 250) return; // it stood still
-    if (took > SLOW_MS) this.#share = Math.max(LEAST_SHARE, Math.round(this.#share * 0.75));
-    else if (took < FAST_MS && changed && this.#share < this.#count) this.#share = Math.round(this.#share * 1.15);
-  }
-
-  #next(row: number): number {
-    const next = row + this.#stride;
-    return next < this.#count ? next : next - this.#count;
-  }
-
-  #inOrder<T extends Float32Array | Uint16Array | Uint8Array>(values: T, width: 1 | 2): T {
-    const ordered = new (values.constructor as new (length: number) => T)(values.length);
-    for (let place = 0, row = 0; place < this.#count; place++, row = this.#next(row)) {
-      ordered[place * width] = values[row * width]!;
-      if (width === 2) ordered[place * 2 + 1] = values[row * 2 + 1]!;
-    }
-    return ordered;
+    this.#moving = changed;
+    if (!moving || took > PAUSE_MS) return;
+    // Frames are queued: what a smaller share changes is seen some frames later, so it grows slowly.
+    if (took > SLOW_MS) this.#share = Math.max(LEAST_SHARE, Math.round(this.#share * 0.8));
+    else if (took < FAST_MS && this.#share < this.#count) this.#share = Math.round(this.#share * 1.06);
   }
 
   #fill(name: "from" | "to" | "code" | "state", values: Float32Array | Uint16Array | Uint8Array): void {
@@ -185,17 +170,6 @@ export class Renderer {
     else gl.vertexAttribIPointer(location, width, type, 0, 0);
     return buffer;
   }
-}
-
-/** A step that visits every row once, with neighbouring rows far apart: near the golden section, and coprime. */
-export function strideOf(count: number): number {
-  let stride = Math.max(1, Math.round(count * 0.618034));
-  while (divisor(stride, count) > 1) stride--;
-  return stride;
-}
-
-function divisor(a: number, b: number): number {
-  return b === 0 ? a : divisor(b, a % b);
 }
 
 function link(gl: WebGL2RenderingContext): WebGLProgram {

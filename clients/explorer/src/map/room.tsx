@@ -49,7 +49,7 @@ function Content({ make }: { make: () => void }) {
     );
   }
   if (!shown.value) return <Waiting />;
-  return <MapView shown={shown.value} onNew={make} />;
+  return <MapView shown={shown.value} busy={shown.loading} onNew={make} />;
 }
 
 /** Ask now and then whether there are more images; the map is read again when there are. */

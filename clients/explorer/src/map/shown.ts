@@ -4,10 +4,10 @@ import type { Projection } from "lookalike-client";
 
 import { fieldName } from "../filter/conditions.ts";
 import { filter } from "../filter/state.ts";
-import { clusterName, collection, described } from "../state/service.ts";
+import { clusterName, collection } from "../state/service.ts";
 import { type Colouring, byCluster, byField, byNumber, categories, plain } from "./colours.ts";
 import { Points } from "./points.ts";
-import { colour, DISTORTION, field, LATER, NONE, projection } from "./state.ts";
+import { colour, DISTORTION, field, images, LATER, NONE, projection } from "./state.ts";
 
 /** A map with its points, and the field that came with them. */
 export interface Shown {
@@ -20,7 +20,7 @@ export interface Shown {
 export function load(signal: AbortSignal): Promise<Shown> | undefined {
   const wanted = projection.value;
   const by = colour.value;
-  void described.value?.points; // images that were indexed meanwhile are on it when it is read again
+  void images.value; // those that were indexed meanwhile are on it when it is read again
   if (!wanted || by === undefined) return undefined;
   const columns = field.value;
   const blob = collection.value?.projectionArrow(wanted.name, columns === undefined ? {} : { columns }, { signal });
@@ -30,7 +30,7 @@ export function load(signal: AbortSignal): Promise<Shown> | undefined {
 /** Begin to fetch which of its images match the shared filter; undefined without one. */
 export function loadMatching(signal: AbortSignal): Promise<Points> | undefined {
   const wanted = projection.value;
-  void described.value?.points;
+  void images.value;
   if (!wanted || !filter.value) return undefined;
   return collection.value?.projectionArrow(wanted.name, { filter: JSON.stringify(filter.value) }, { signal }).then(read);
 }

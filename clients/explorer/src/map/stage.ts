@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import type KDBush from "kdbush";
 
-import { between, type Box, FIT, fitted, panned, type Size, toMap, toScreen, type View, zoomed } from "./camera.ts";
+import { between, FIT, fitted, format, panned, type Size, toMap, toScreen, type View, zoomed } from "./camera.ts";
 import { Crowd, THUMB } from "./declutter.ts";
 import { inside, type Path, rectangle } from "./lasso.ts";
 import { nearbyOf, nearest } from "./nearby.ts";
@@ -28,6 +28,9 @@ const REST_MS = 140;
 const CLICK_PX = 5; // further is a drag
 const REACH_PX = 14; // of the pointer
 const FINGER_PX = 24;
+// What the legend, the tools and on phones the choices cover.
+const WIDE = { left: 0, right: 240, top: 0, bottom: 40 };
+const NARROW = { left: 0, right: 0, top: 112, bottom: 204 };
 
 /** The pixels of a path that is being drawn. */
 type Stroke = { points: [number, number][]; box: boolean; more: boolean };
@@ -57,9 +60,11 @@ export class Stage {
   #indexing = new AbortController();
   #scheduled = 0;
   #changed = true;
+  #placed = false;
   #began = -Infinity; // of the transition
   #flight: { from: View; to: View; began: number } | undefined;
   #resting: ReturnType<typeof setTimeout> | undefined;
+  #pointer: { x: number; y: number } | undefined; // of a mouse that no button is pressed on
   #pressed: { x: number; y: number; moved: boolean } | undefined;
 
   constructor(canvas: HTMLCanvasElement, events: Events) {
@@ -76,12 +81,16 @@ export class Stage {
     on("pointermove", (event) => this.#move(event));
     on("pointerup", (event) => this.#up(event));
     on("pointercancel", (event) => this.#cancel(event));
-    on("pointerleave", () => (this.hovered.value = undefined));
+    on("pointerleave", () => {
+      this.#pointer = undefined;
+      this.#hover();
+    });
     on("dblclick", (event) => this.fly(this.#zoomedTo(event.offsetX, event.offsetY, 2.5)));
   }
 
   /** Show places, coming from where they were; without `from` at once. */
   setPlaces(places: Float32Array, from?: Float32Array): void {
+    this.#placed = true;
     this.places = places;
     this.crowd = new Crowd(places);
     this.hovered.value = undefined;
@@ -93,7 +102,10 @@ export class Stage {
     this.#indexing.abort(new DOMException("other places", "AbortError"));
     this.#indexing = new AbortController();
     nearbyOf(places, this.#indexing.signal).then(
-      (nearby) => (this.nearby.value = nearby),
+      (nearby) => {
+        this.nearby.value = nearby;
+        this.#hover();
+      },
       (error: unknown) => {
         if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
       },
@@ -120,11 +132,6 @@ export class Stage {
     this.redraw();
   }
 
-  /** The smallest box around everything. */
-  get box(): Box {
-    return bounds(this.places);
-  }
-
   /** Look from elsewhere at once. */
   jump(view: View): void {
     this.#flight = undefined;
@@ -138,9 +145,15 @@ export class Stage {
     this.#schedule();
   }
 
+  /** From where all of it is in sight, beside the legend and the tools. */
+  get whole(): View {
+    const size = this.size.peek();
+    return fitted(bounds(this.places), size, size.width > 640 ? WIDE : NARROW);
+  }
+
   /** Look at all of it. */
   fit(): void {
-    this.fly(fitted(this.box, this.size.peek()));
+    this.fly(this.whole);
   }
 
   pan(dx: number, dy: number): void {
@@ -198,6 +211,7 @@ export class Stage {
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       this.rested.value++;
+      this.#hover(); // another image is under the pointer now
       this.#events.rest(this.view.peek());
     }, REST_MS);
     this.redraw();
@@ -205,9 +219,17 @@ export class Stage {
 
   #resize({ width, height }: { width: number; height: number }): void {
     if (width === 0 || height === 0) return;
+    const whole = format(this.#goal) === format(this.whole);
     this.size.value = { width, height };
     this.rested.value++;
+    if (whole) this.fly(this.whole); // what was all in sight stays so when a panel opens
     this.redraw();
+  }
+
+  /** Know which image the pointer is on. */
+  #hover(): void {
+    const { x, y } = this.#pointer ?? { x: 0, y: 0 };
+    this.hovered.value = this.#pointer && this.#pointers.size === 0 ? this.at(x, y, REACH_PX) : undefined;
   }
 
   #schedule(): void {
@@ -223,7 +245,8 @@ export class Stage {
     const changed = this.#changed;
     this.#changed = part < 1;
     const done = this.#renderer.draw(look, changed, now);
-    this.#canvas.dataset["drawn"] = done && part === 1 && !this.#flight ? "all" : "some";
+    const all = done && part === 1 && !this.#flight && this.#placed;
+    this.#canvas.dataset["drawn"] = all ? "all" : "some";
     if (!done || part < 1 || this.#flight) this.#schedule();
   }
 
@@ -270,7 +293,8 @@ export class Stage {
     const [x, y] = [event.offsetX, event.offsetY];
     const before = this.#pointers.get(event.pointerId);
     if (!before) {
-      if (event.pointerType !== "touch") this.hovered.value = this.at(x, y, REACH_PX);
+      this.#pointer = event.pointerType === "touch" ? undefined : { x, y };
+      this.#hover();
       return;
     }
     if (this.#pointers.size === 2) this.#pinch(event.pointerId, before, { x, y });

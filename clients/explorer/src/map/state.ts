@@ -27,6 +27,9 @@ export const projection = computed<Projection | undefined>(() => {
   return all.find((one) => one.name === route.value.params["projection"]) ?? all[0];
 });
 
+/** How many images the collection has; a map is read again when that changes. */
+export const images = computed(() => described.value?.points);
+
 export const axes = computed<Axes>(() => AXES.find((one) => one === route.value.params["axes"]) ?? "xy");
 
 /** Colours that need no field. */
@@ -36,12 +39,16 @@ export const LATER = "later";
 const OWN = [NONE, DISTORTION, LATER];
 const USUAL = ["metadata.label", "metadata.class", "metadata.category"];
 
+/** The fields of the metadata. */
+export const fields = computed(() => {
+  const { fields = {}, indexes = {} } = described.value ?? {};
+  return [...new Set([...Object.keys(fields), ...Object.keys(indexes)])].sort();
+});
+
 /** What one can colour by, and how it is called. */
 export const colours = computed<(readonly [value: string, label: string])[]>(() => [
   ...(clusterings.value ?? []).map(({ name }) => [`clusters.${name}`, `Clusters: ${name}`] as const),
-  ...Object.keys(described.value?.fields ?? {})
-    .sort()
-    .map((field) => [field, fieldName(field)] as const),
+  ...fields.value.map((field) => [field, fieldName(field)] as const),
   [DISTORTION, "Distortion: where not to trust it"],
   [LATER, "Added since it was made"],
   [NONE, "One colour"],
@@ -54,7 +61,7 @@ export const colour = computed<string | undefined>(() => {
   if (clusterings.value === undefined && clusterings.loading) return undefined;
   const newest = clusterings.value?.toSorted((a, b) => b.created_at.localeCompare(a.created_at))[0];
   if (newest) return `clusters.${newest.name}`;
-  return USUAL.find((field) => field in (described.value?.fields ?? {})) ?? DISTORTION;
+  return USUAL.find((one) => fields.value.includes(one)) ?? DISTORTION;
 });
 
 /** The field that must come with the points; undefined where the colour needs none. */

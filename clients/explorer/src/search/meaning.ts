@@ -12,7 +12,8 @@ export const VERDICTS: Record<Verdict, { name: string; tone: "accent" | "good" |
     says: "As alike as a picture is to itself saved anew, scaled or trimmed.",
   },
   similar: { name: "similar", tone: "good", says: "Fewer than 1 in 100 unrelated pairs are as alike." },
-  no_good_match: { name: "no good match", tone: undefined, says: "Unrelated images are often as alike." },
+  // As a judgement of a hit the API's name would mislead where a collection is of few kinds.
+  no_good_match: { name: "common here", tone: undefined, says: "Unrelated images of this collection are often as alike." },
 };
 
 /** How a hit compares with chance; undefined without a calibration. */

@@ -21,10 +21,18 @@ import { calibrated, hits, place, query } from "./state.ts";
 /** The Search room. */
 export default function SearchRoom() {
   useKeys("Search", [
-    { keys: "/", does: "Search by words", run: () => document.querySelector<HTMLElement>("[data-words]")?.focus() ?? false },
+    { keys: "/", does: "Search by words", run: toWords },
     { keys: "n", does: "New search", run: () => enter("search", {}) },
   ]);
   return query.value ? <Search query={query.value} /> : <Start />;
+}
+
+/** Put the focus into the field for words; where there is none the key stays the browser's. */
+function toWords(): void | false {
+  const field = document.querySelector<HTMLElement>("[data-words]");
+  if (!field) return false;
+  field.focus();
+  return undefined;
 }
 
 function Search({ query: now }: { query: Query }) {
@@ -75,7 +83,8 @@ function Search({ query: now }: { query: Query }) {
 function title(count: number | undefined, { groupBy }: Query): string {
   if (count === undefined) return "Searching …";
   if (count === 0) return "Nothing found";
-  return groupBy ? `The best of each ${fieldName(groupBy)}` : `${count} most similar`;
+  if (groupBy === undefined) return `${count} most similar`;
+  return `The best of each ${groupBy.startsWith("clusters.") ? "cluster of " : ""}${fieldName(groupBy)}`;
 }
 
 function NoHits({ query: now }: { query: Query }) {

@@ -86,7 +86,7 @@ export function Shell() {
         <CollectionSwitcher />
         <div class={css.filter}>
           {route.value.room !== "index" && route.value.collection !== undefined && (
-            <FilterBuilder value={filter.value} onChange={setFilter} />
+            <FilterBuilder oneLine value={filter.value} onChange={setFilter} />
           )}
         </div>
         <SelectionMenu />

@@ -1,18 +1,16 @@
 // What the key at hand allows.
 
 import { computed } from "@preact/signals";
+import type { Info } from "lookalike-client";
 
 import { info } from "./service.ts";
 
-export type Role = "read" | "write" | "admin";
+export type Role = Info["access"]["role"];
 
 const RANK: Record<Role, number> = { read: 0, write: 1, admin: 2 };
 
-/** The role of the key; all is allowed where the service has no keys. */
-export const role = computed<Role>(() => {
-  const access = (info.value as { access?: { keys: boolean; role: Role | null } } | undefined)?.access;
-  return access?.keys ? (access.role ?? "read") : "admin";
-});
+/** The role of the key; until it is known all is allowed, and refused by the service itself. */
+export const role = computed<Role>(() => info.value?.access.role ?? "admin");
 
 /** Why something is not possible with this key; undefined if it is. */
 export function refusal(needed: Role): string | undefined {

@@ -1,1 +1,0 @@
-import{t as e,y as t}from"./feedback-DMnTQXkJ.js";function n(){return t(e,{icon:`compare`,title:`Compare`})}export{n as default};
