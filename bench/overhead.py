@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -37,14 +38,21 @@ def server(module: str, probe: bytes) -> Iterator[int]:
         variables = {"LOOKALIKE_PORT": str(port), "LOOKALIKE_DATA": str(Path(folder, "data"))}
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", module], env=os.environ | variables, stdout=log, stderr=log
+                [sys.executable, "-m", module],
+                env=os.environ | variables,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             _wait(process, port, probe, Path(folder, "log"))
             yield port
         finally:
             process.terminate()
-            process.wait(30)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # LitServe leaves its workers behind
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, probe: bytes, log: Path) -> None:

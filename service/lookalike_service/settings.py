@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     max_queue_seconds: float = Field(
         2.0, gt=0, description="What would wait longer for its turn is refused at once: 429."
     )
+    max_bulk_seconds: float = Field(
+        15.0, gt=0, description="The same for indexing, jobs and requests of many images."
+    )
     max_decoding_pixels: int = Field(
         200_000_000, gt=0, description="Pixels decoded at the same time; one image may have more."
     )

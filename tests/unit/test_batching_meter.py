@@ -12,7 +12,7 @@ SECONDS = 2.0
 
 def worked(per_second: float, seconds: float, *, meter: Meter | None = None) -> Meter:
     """A meter that saw so many finish in each second, with others waiting."""
-    meter = meter or Meter(SECONDS)
+    meter = meter or Meter(lambda _: SECONDS)
     for number in range(int(per_second * seconds) + 1):
         meter.finish("interactive", 1, number / per_second, backlog=True)
     return meter
@@ -23,7 +23,7 @@ def test_the_rate_is_what_is_done_while_others_wait() -> None:
 
 
 def test_nothing_is_learnt_from_work_that_came_one_by_one() -> None:
-    meter = Meter(SECONDS)
+    meter = Meter(lambda _: SECONDS)
     for number in range(100):
         meter.finish("interactive", 1, number * 0.5, backlog=False)
     assert meter.rate is None

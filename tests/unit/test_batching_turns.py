@@ -34,7 +34,8 @@ class Bench:
     """Turns whose work is ended by hand, in the order in which it began."""
 
     def __init__(self, *, places: int = 2, **bounds: Any) -> None:
-        limits = {"images": 100, "pixels": 1000 * MEGA, "seconds": 2.0, "decoding": 200 * MEGA}
+        limits: dict[str, Any] = {"images": 100, "pixels": 1000 * MEGA, "decoding": 200 * MEGA}
+        limits |= {"interactive_seconds": 2.0, "bulk_seconds": 2.0}
         self.clock, self.metrics = Clock(), Metrics()
         self.turns = Turns(Bounds(**(limits | bounds)), places, self.metrics, self.clock)
         self.begun: list[tuple[str, int]] = []
@@ -176,7 +177,7 @@ async def test_no_more_pixels_are_decoded_at_once_than_may_be_but_one_image_alwa
 
 
 async def test_what_would_wait_too_long_by_the_measured_rate_is_refused() -> None:
-    bench = Bench(places=2, images=1000, seconds=2.0)
+    bench = Bench(places=2, images=1000)
     work = bench.ask(60, "a", "bulk")
     await bench.end(20, seconds=0.1)  # ten a second
     assert bench.turns.waiting("bulk") == 38
@@ -193,7 +194,7 @@ async def test_what_would_wait_too_long_by_the_measured_rate_is_refused() -> Non
 async def test_under_sustained_overload_hardly_anything_waits_and_the_places_never_run_dry() -> (
     None
 ):
-    bench = Bench(places=12, images=1000, seconds=2.0)
+    bench = Bench(places=12, images=1000)
     bench.turns.fit(12, 4)
     answers = [bench.ask(1, "a") for _ in range(16)]
     lengths, done = [], 0

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from lookalike_service.batching.work import Priority
 from lookalike_service.errors import Overloaded
 
 Reason = Literal["wait", "images", "pixels", "bodies"]
@@ -33,15 +34,21 @@ _PIXELS_OF_ONE = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is accepted. `images`, `pixels`: in all, waiting or under way. `seconds`: to wait for a turn.
+    """What is accepted. `images`, `pixels`: in all, waiting or under way.
 
-    `decoding`: pixels that are decoded at the same time; a single image may have more.
+    `interactive_seconds`, `bulk_seconds`: to wait for a turn. `decoding`: pixels that are decoded at the same
+    time; a single image may have more.
     """
 
     images: int
     pixels: int
-    seconds: float
+    interactive_seconds: float
+    bulk_seconds: float
     decoding: int
+
+    def seconds(self, priority: Priority) -> float:
+        """How long work of this priority may wait."""
+        return self.interactive_seconds if priority == "interactive" else self.bulk_seconds
 
 
 def refusal(reason: Reason, seconds: float, said: str) -> Overloaded:

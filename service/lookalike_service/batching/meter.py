@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from lookalike_service.batching.fair_queue import BULK_SHARE
-from lookalike_service.batching.work import Priority
+from lookalike_service.batching.work import PRIORITIES, Priority
 
 _REMEMBER_RATE = 5.0
 _SHORTEST_SAMPLE = 0.1
@@ -24,15 +25,15 @@ class Meter:
     """Rates, in cost per second, of what is done and of what is offered, as running averages.
 
     What can be done is learnt only while something waits: before that, more could have been done.
-    `queue_seconds`: the longest that work may wait.
+    `seconds`: the longest that work of a priority may wait.
     """
 
-    def __init__(self, queue_seconds: float) -> None:
+    def __init__(self, seconds: Callable[[Priority], float]) -> None:
         self.rate: float | None = None
         self._done = self._seconds = self._known = 0.0
         self._since: float | None = None
         self._offered, self._finished = (
-            {"interactive": _Decaying(2 * queue_seconds), "bulk": _Decaying(2 * queue_seconds)}
+            {priority: _Decaying(2 * seconds(priority)) for priority in PRIORITIES}
             for _ in range(2)
         )
         self._typical = {"interactive": 1.0, "bulk": 1.0}

@@ -168,7 +168,7 @@ class Turns:
         speed = self._meter.speed(priority, now)
         if speed is None:
             return
-        ahead, most = self._queue.ahead(priority, caller), speed * self.bounds.seconds
+        ahead, most = self._queue.ahead(priority, caller), speed * self.bounds.seconds(priority)
         if self._meter.overloaded(priority, now):
             most = min(most, self.fewest * _BRIEF)
         if ahead > most:

@@ -11,6 +11,8 @@ from typing import Literal
 Priority = Literal["interactive", "bulk"]
 """`interactive`: somebody waits for the answer. `bulk`: it only has to get done."""
 
+PRIORITIES: tuple[Priority, ...] = ("interactive", "bulk")
+
 OWN = "service"
 """The caller of what nobody asked for over HTTP: jobs, the indexer in this process."""
 

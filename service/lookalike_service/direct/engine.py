@@ -75,6 +75,7 @@ class DirectEngine:
             update={
                 "max_queue": 2 * CALLS_AT_ONCE * CALL_IMAGES,
                 "max_queue_seconds": math.inf,
+                "max_bulk_seconds": math.inf,
                 "max_queue_pixels": sys.maxsize,
             }
         )

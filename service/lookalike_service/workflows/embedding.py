@@ -102,6 +102,7 @@ class Embedder:
             settings.max_queue,
             settings.max_queue_pixels,
             settings.max_queue_seconds,
+            settings.max_bulk_seconds,
             settings.max_decoding_pixels,
         )
         self._decoders = settings.decode_threads
