@@ -33,7 +33,7 @@ def service() -> Iterator[FakeService]:
     from starlette.testclient import TestClient
 
     encoder, store = loaded(), FakeStore()
-    with TestClient(fake_app(encoder, store, originals=PICTURES)) as client:
+    with TestClient(fake_app(encoder, store, originals=PICTURES), "http://127.0.0.1") as client:
         yield FakeService(client, encoder, store)  # type: ignore[arg-type] # a real one this time
 
 

@@ -65,7 +65,9 @@ def client_of(encoder_of: EncoderOf) -> Iterator[Callable[[str], TestClient]]:
         @cache
         def client_of(name: str) -> TestClient:
             app = fake_app(encoder_of(name), FakeStore())
-            return stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            return stack.enter_context(
+                TestClient(app, "http://127.0.0.1", raise_server_exceptions=False)
+            )
 
         yield client_of
 
@@ -282,7 +284,8 @@ def test_a_named_layer_is_given_a_pass_of_its_own(
 @pytest.mark.parametrize("target", ["self", "class", "text"])
 def test_an_encoder_without_a_network_says_what_can_be_done_instead(target: str) -> None:
     encoder = load_encoder("pixels:16x16-rgb", Settings())
-    with TestClient(fake_app(encoder, FakeStore()), raise_server_exceptions=False) as client:
+    app = fake_app(encoder, FakeStore())
+    with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client:
         options = {"text": "a cat"} if target == "text" else {}
         answer = explain(client, target=target, **options).json()
     assert answer["code"] == "unsupported_target"
