@@ -16,7 +16,7 @@ demo: $(READY)
 
 ## test: the default tests: no network, no GPU, no Docker
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ## test-ts: the TypeScript client's tests, against a service started for them (needs Node 20 or newer)
 test-ts: $(READY) $(PACKAGES)

@@ -1,7 +1,7 @@
 """The page's map with many images: from a link to all points drawn, and frames a second while it is moved.
 
 The service is one that answers with images that are not there, so that the page alone is measured; the
-drawing is Chromium's by the CPU, which a graphics card does some hundred times faster.
+drawing is Chromium's by the CPU.
 """
 
 from __future__ import annotations

@@ -20,12 +20,13 @@ PATIENCE = 60.0
 @contextlib.contextmanager
 def fragile_service(folder: Path, **variables: str) -> Iterator[LiveService]:
     """A live service that starts fast and whose embeddings can be compared bit for bit."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOOKALIKE_MODEL", "pixels:8x8-rgb")
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        with live_service(folder) as started:
-            yield started
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:  # for its start alone: other services may follow
+            patch.setenv("LOOKALIKE_MODEL", "pixels:8x8-rgb")
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            started = stack.enter_context(live_service(folder))
+        yield started
 
 
 def assert_unharmed(service: LiveService) -> None:

@@ -134,7 +134,7 @@ def test_a_view_is_a_link_and_keys_move_it(explored: Explored) -> None:
     drawn(explored)
     assert explored.param("at") == view
     explored.page.keyboard.press("0")
-    explored.page.wait_for_function("!location.search.includes('at=')")
+    explored.page.wait_for_function("() => !location.search.includes('at=')")
 
 
 def test_zooming_reveals_thumbnails(explored: Explored) -> None:
