@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -96,10 +97,23 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             log.info("ready", model=service.encoders.default, store=store.kind)
             yield context
 
+    @cached_property
+    def _join(self) -> Callable[[list[EncodeItem]], Awaitable[list[Outcome]]]:
+        """Joins the adaptive batch. BentoML's `batch_infer` looks at the method's signature in every call."""
+        encode = self._service_instance.encode.local
+
+        async def one_pass(batches: Sequence[list[EncodeItem]]) -> list[list[Outcome]]:
+            items = [item for batch in batches for item in batch]
+            return [[outcome] for outcome in await self._to_thread(encode, items)]
+
+        joined: Callable[[list[EncodeItem]], Awaitable[list[Outcome]]]
+        joined = self.dispatchers["encode"](one_pass)
+        return joined
+
     async def infer(self, item: EncodeItem) -> Outcome:
         """Join the adaptive batch with one image."""
         try:
-            outcomes: list[Outcome] = await self.batch_infer("encode", ([item],), {})
+            outcomes: list[Outcome] = await self._join([item])
         except bentoml.exceptions.ServiceUnavailable:
             return Overloaded("The batch queue dropped this image; try again shortly.")
         return outcomes[0]
