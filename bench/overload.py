@@ -78,7 +78,8 @@ def flooded(port: int, requests: Requests) -> dict[str, float]:
             figures |= {
                 f"{name}: {kind} p99 ms at rest": 1000 * rest,
                 f"{name}: {kind} p99 ms of accepted": 1000 * percentile(accepted, 0.99),
-                f"{name}: {kind} p99 accepted / at rest (target <= 3)": percentile(accepted, 0.99) / rest,
+                f"{name}: {kind} p99 accepted / at rest (target <= 3)": percentile(accepted, 0.99)
+                / rest,
             }
         refused = found.of(SMALL, 429, since=SETTLE)
         figures[f"{name}: 429 p50 ms"] = 1000 * percentile(refused, 0.5)

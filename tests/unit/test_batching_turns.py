@@ -191,6 +191,23 @@ async def test_what_would_wait_too_long_by_the_measured_rate_is_refused() -> Non
     assert await work + await other == 61
 
 
+async def test_bulk_has_few_places_while_people_search_and_all_of_them_when_they_are_gone() -> None:
+    bench = Bench(places=8)
+    bench.turns.fit(8, 3)
+    bench.ask(1, "person")
+    await bench.end()
+    bench.ask(20, "bulk", "bulk")
+    await settle()
+    assert [caller for caller, _ in bench.begun] == ["person"] + ["bulk"] * 3
+    bench.ask(2, "person")
+    await settle()
+    assert [caller for caller, _ in bench.begun[4:]] == ["person"] * 2  # there is a place for them
+    bench.clock.now += 60
+    await bench.end()
+    assert [caller for caller, _ in bench.begun[6:]] == ["bulk"] * 4
+    await bench.finish()
+
+
 async def test_under_sustained_overload_hardly_anything_waits_and_the_places_never_run_dry() -> (
     None
 ):

@@ -13,6 +13,8 @@ _SHORTEST_SAMPLE = 0.1
 """Seconds."""
 
 _TYPICAL_WEIGHT = 0.1
+_RECENTLY = 10.0
+"""Seconds."""
 
 _TOO_MUCH = 2.0
 """Offered more than this many times what can be done, waiting helps nobody: the queue would only stay full.
@@ -37,9 +39,11 @@ class Meter:
             for _ in range(2)
         )
         self._typical = {"interactive": 1.0, "bulk": 1.0}
+        self._came = {"interactive": -math.inf, "bulk": -math.inf}
 
     def offer(self, priority: Priority, cost: float | None, now: float) -> None:
         """Count a request that came, accepted or not; one whose cost is not known as a typical one."""
+        self._came[priority] = now
         if cost is not None:
             self._typical[priority] += _TYPICAL_WEIGHT * (cost - self._typical[priority])
         self._offered[priority].add(self._typical[priority] if cost is None else cost, now)
@@ -67,6 +71,10 @@ class Meter:
             return False
         possible = max(speed, self._finished[priority].per_second(now))
         return self._offered[priority].per_second(now) > _TOO_MUCH * possible
+
+    def recently(self, priority: Priority, now: float) -> bool:
+        """Whether a request of this priority came in the last seconds."""
+        return now - self._came[priority] < _RECENTLY
 
     def _learn(self) -> None:
         if self._seconds < _SHORTEST_SAMPLE:

@@ -36,8 +36,8 @@ is never far, and those who are accepted hardly wait."""
 class Turns:
     """Belongs to one event loop; not thread-safe.
 
-    `places`: turns under way at the same time; while far more comes than can be done only `fewest`, as many
-    as keep everything busy, since more of them are not done sooner, but each takes longer.
+    `places`: turns under way at the same time. While far more comes than can be done, and of bulk while
+    people search, only `fewest`, which keep everything busy: more are not done sooner, but each takes longer.
     """
 
     def __init__(
@@ -189,10 +189,9 @@ class Turns:
             del self._held[caller]
 
     def _begin(self) -> None:
-        places = self._places()
-        while self._running < places:
-            entry = self._queue.next()
-            if entry is None or not self._fits(entry.item.size.pixels):
+        while (entry := self._queue.next()) is not None:
+            full = self._running >= self._places(entry.item.priority)
+            if full or not self._fits(entry.item.size.pixels):
                 return
             self._queue.take()
             if self.late(entry.item.work):
@@ -204,10 +203,12 @@ class Turns:
             self._decoding += entry.item.size.pixels
             entry.item.begin()
 
-    def _places(self) -> int:
+    def _places(self, priority: Priority) -> int:
+        """What is under way cannot be overtaken, so beside people's searches bulk has few places."""
         now = self._clock()
         flooded = self._meter.overloaded("interactive", now) or self._meter.overloaded("bulk", now)
-        return self.fewest if flooded else self.places
+        beside = priority == "bulk" and self._meter.recently("interactive", now)
+        return self.fewest if flooded or beside else self.places
 
     def _fits(self, pixels: int) -> bool:
         return not self._decoding or self._decoding + pixels <= self.bounds.decoding
