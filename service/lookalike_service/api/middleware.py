@@ -156,7 +156,7 @@ def _level(status: int) -> int:
 
 
 def _request_id(scope: Scope) -> str:
-    given = dict(scope["headers"]).get(b"x-request-id", b"")
+    given: bytes = dict(scope["headers"]).get(b"x-request-id", b"")
     if _REQUEST_ID.fullmatch(given):
         return given.decode()
     # It only has to differ. A UUID asks the system for entropy, which lets other threads in between.
