@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
-import pytest
+from functools import partial
 
 from examples.demo.server import LiveService
+from tests.npm import run_script
 
-CLIENT = Path(__file__).parents[2] / "clients" / "typescript"
-
-
-def npm(*arguments: str, **environment: str) -> str:
-    """What an npm script prints; skips where it cannot be run."""
-    program = shutil.which("npm")
-    if program is None:
-        pytest.skip("npm is not installed")
-    if not (CLIENT / "node_modules").is_dir():
-        pytest.skip("the client's packages are not installed: make test-ts")
-    ran = subprocess.run(
-        [program, "run", "--silent", *arguments],
-        cwd=CLIENT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+npm = partial(run_script, "typescript", install="make test-ts")
 
 
 def test_the_types_are_of_the_document() -> None:

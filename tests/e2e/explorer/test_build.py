@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import filecmp
-import os
-import shutil
-import subprocess
+from functools import partial
 from pathlib import Path
 
-import pytest
+from tests.npm import run_script
 
-ROOT = Path(__file__).parents[3]
-EXPLORER = ROOT / "clients" / "explorer"
-UI = ROOT / "service" / "lookalike_service" / "ui"
-
-
-def npm(*arguments: str, **environment: str) -> str:
-    """What an npm script prints; skips where it cannot be run."""
-    program = shutil.which("npm")
-    if program is None:
-        pytest.skip("npm is not installed")
-    if not (EXPLORER / "node_modules").is_dir():
-        pytest.skip("the page's packages are not installed: make explorer")
-    ran = subprocess.run(
-        [program, "run", "--silent", *arguments],
-        cwd=EXPLORER,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+UI = Path(__file__).parents[3] / "service" / "lookalike_service" / "ui"
+npm = partial(run_script, "explorer", install="make explorer")
 
 
 def test_the_logic_passes_its_tests() -> None:
