@@ -49,9 +49,6 @@ log = structlog.get_logger(__name__)
 settings = get_settings()
 metrics = Metrics()
 
-# BentoML drops what it believes it cannot answer within the latency. Our own queue bound decides that
-# (429 at once), so its latency is set to where it never does.
-_NEVER_SHED_MS = 600_000
 _IDLE_CHECK_SECONDS = 30.0
 
 
@@ -176,9 +173,7 @@ class Lookalike:
         for model in (None, *settings.preload):
             self.encoders.get(model)
 
-    @bentoml.api(  # type: ignore[untyped-decorator]
-        batchable=True, max_batch_size=settings.max_batch_size, max_latency_ms=_NEVER_SHED_MS
-    )
+    @bentoml.api(batchable=True)  # type: ignore[untyped-decorator] # batched by our Dispatcher
     def encode(self, items: list[Any]) -> list[Any]:
         """One pass of the model: EncodeItem in, EncodedItem or error out, in order."""
         return encode_observed(items, metrics)

@@ -13,7 +13,7 @@ from typing import cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike_service.api.bodies import is_raw_image
-from lookalike_service.api.problems import problem_response
+from lookalike_service.api.problems import refuse
 from lookalike_service.batching.bounds import refusal
 from lookalike_service.batching.turns import Turns
 from lookalike_service.batching.work import Priority, Work, working
@@ -41,8 +41,7 @@ class Admission:
             work = _work(scope, headers, body)
             self._check(scope, headers, work)
         except LookalikeError as error:
-            scope["app"].state.metrics.errors.labels(error.code).inc()
-            await problem_response(error)(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         try:
             with working(work):

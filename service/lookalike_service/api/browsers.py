@@ -13,7 +13,7 @@ import re
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lookalike_service.access.exposure import is_loopback
-from lookalike_service.api.problems import problem_response
+from lookalike_service.api.problems import refuse
 from lookalike_service.errors import Forbidden
 from lookalike_service.settings import Settings
 
@@ -37,9 +37,7 @@ class Browsers:
         """Pass the request on, or refuse it."""
         guarded = scope["type"] == "http" and scope["path"] not in _PROBES
         if guarded and (refusal := self._refusal(scope)) is not None:
-            scope["app"].state.metrics.errors.labels(refusal.code).inc()
-            scope["lookalike.code"] = refusal.code
-            await problem_response(refusal)(scope, receive, send)
+            await refuse(refusal, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -10,7 +10,7 @@ import time
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike_service.api.problems import problem_response
+from lookalike_service.api.problems import problem_response, refuse
 from lookalike_service.errors import BodyTooLarge, Internal
 from lookalike_service.telemetry import tracing
 from lookalike_service.telemetry.metrics import Metrics
@@ -51,8 +51,7 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._max_bytes:
-            scope["app"].state.metrics.errors.labels(BodyTooLarge.code).inc()
-            await problem_response(self._too_large())(scope, receive, send)
+            await refuse(self._too_large(), scope, receive, send)
             return
         received = 0
 

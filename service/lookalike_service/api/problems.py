@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from lookalike_service.batching.work import ClientGone
 from lookalike_service.errors import (
@@ -87,28 +88,35 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(LookalikeError)
     async def own(request: Request, error: LookalikeError) -> Response:
-        return _answer(request, error)
+        return _answer(request.scope, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return _answer(request, from_validation(error.errors()))
+        return _answer(request.scope, from_validation(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: HTTPException) -> Response:
-        return _answer(request, _from_http(request, error))
+        return _answer(request.scope, _from_http(request, error))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, _: ClientDisconnect) -> Response:
-        return _answer(request, InvalidRequest("The client left before its request was read."))
+        return _answer(
+            request.scope, InvalidRequest("The client left before its request was read.")
+        )
 
     @app.exception_handler(ClientGone)
     async def left(request: Request, _: ClientGone) -> Response:
-        return _answer(request, InvalidRequest("The client left before its turn came."))
+        return _answer(request.scope, InvalidRequest("The client left before its turn came."))
 
 
-def _answer(request: Request, error: LookalikeError) -> Response:
-    request.app.state.metrics.errors.labels(error.code).inc()
-    request.scope["lookalike.code"] = error.code  # for the log line of the request
+async def refuse(error: LookalikeError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request before it reaches a route."""
+    await _answer(scope, error)(scope, receive, send)
+
+
+def _answer(scope: Scope, error: LookalikeError) -> Response:
+    scope["app"].state.metrics.errors.labels(error.code).inc()
+    scope["lookalike.code"] = error.code  # for the log line of the request
     return problem_response(error)
 
 
