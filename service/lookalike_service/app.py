@@ -123,16 +123,17 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
 
     def fit_batching(self, encoder: Encoder, embedder: Embedder) -> None:
         """Batch no more, and wait no longer for company, than was measured to pay."""
-        plan = encoder.info.plan
-        if plan is None:
-            return
-        embedder.fit_to(plan, settings.max_batch_size)
-        self._limiter = anyio.CapacityLimiter(plan.passes_at_once)
+        plan, longest = encoder.info.plan, settings.max_wait_ms / 1000
+        if plan is not None:
+            embedder.fit_to(plan, settings.max_batch_size)
+        passes = 1 if plan is None else plan.passes_at_once
+        self._limiter = anyio.CapacityLimiter(passes)
         self.dispatchers["encode"].fit(
-            batch=plan.pipelined_batch(settings.max_batch_size),
-            passes=plan.passes_at_once,
-            standby=plan.passes_at_once - plan.streams,
-            max_wait=plan.wait(settings.max_wait_ms / 1000),
+            batch=settings.max_batch_size if plan is None else plan.pipelined_batch(settings.max_batch_size),
+            passes=passes,
+            standby=0 if plan is None else passes - plan.streams,
+            max_wait=longest if plan is None else plan.wait(longest),
+            coming=lambda: embedder.turns.coming,
         )
 
     def stop_dispatchers(self) -> None:

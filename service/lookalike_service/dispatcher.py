@@ -2,12 +2,14 @@
 
 BentoML's own waits for company by what past batches waited, which after a burst holds lone images for 20 to
 100 ms, and while all passes are under way it looks a thousand times a second whether one has ended. Here an
-image waits for company only while it could not run anyway, and by no clock but its own.
+image waits for company only while it could not run anyway or while others are known to come, and by no clock
+but its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from bentoml._internal.marshal.dispatcher import CorkDispatcher, Job
@@ -17,16 +19,21 @@ _UNUSED = 1
 """BentoML drops what it believes to take longer than so many milliseconds, in code that does not run here."""
 
 
+def _nobody() -> int:
+    return 0
+
+
 def _stopped() -> NoReturn:
     """What those get who still wait when the service stops."""
     raise ServiceUnavailable("The service stops.")
 
 
 class Dispatcher(CorkDispatcher[Any, Any]):
-    """Begins a pass at once where the model is idle; else when it is full, or its first image waited enough.
+    """Begins a pass at once where the model is idle and no image is coming.
 
-    `standby`: passes that may be begun beyond those that the model runs at the same time, so that it finds
-    the next one ready. `max_wait`: seconds that an image waits for others to join such a pass.
+    Else when the pass is full, or its first image waited enough. `standby`: passes that may be begun beyond
+    those that the model runs at the same time, so that it finds the next one ready. `max_wait`: seconds that
+    an image waits for others to join its pass. `coming`: how many others are on their way just now.
     """
 
     def __init__(self, batch: int) -> None:
@@ -35,10 +42,18 @@ class Dispatcher(CorkDispatcher[Any, Any]):
         self._woken = False
         self.fit(batch=batch, passes=1, standby=0, max_wait=0)
 
-    def fit(self, *, batch: int, passes: int, standby: int, max_wait: float) -> None:
+    def fit(
+        self,
+        *,
+        batch: int,
+        passes: int,
+        standby: int,
+        max_wait: float,
+        coming: Callable[[], int] = _nobody,
+    ) -> None:
         """Batch no more, and have no more passes under way, than was measured to pay; before the first."""
         self.max_batch_size, self._free = batch, passes
-        self.standby, self.max_wait = standby, max_wait
+        self.standby, self.max_wait, self.coming = standby, max_wait, coming
 
     async def controller(self) -> None:
         """Nothing: whatever happens calls `_begin`."""
@@ -79,7 +94,9 @@ class Dispatcher(CorkDispatcher[Any, Any]):
 
     def _waits(self) -> bool:
         """Whether the first image should wait for others; then it is looked at again in time."""
-        if self._free > self.standby or len(self._queue) >= self.max_batch_size:
+        if len(self._queue) >= self.max_batch_size:
+            return False
+        if self._free > self.standby and not self.coming():
             return False
         left = self._queue[0].enqueue_time + self.max_wait - self._loop.time()
         if left <= 0:

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from lookalike_service import __version__
 from lookalike_service.api.collected import Collected
-from lookalike_service.api.middleware import Observed
+from lookalike_service.api.entrance import Entrance
+from lookalike_service.api.security import Gate
 from lookalike_service.api.watching import look
 from lookalike_service.encoders.served import ServedEncoders
 from lookalike_service.errors import StoreUnavailable, UnknownCollection, WeightsMissing
@@ -130,10 +131,12 @@ async def test_a_request_that_breaks_after_its_answer_began_is_an_error_too() ->
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    metrics = Metrics()
+    metrics, settings = Metrics(), Settings()
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with capture_logs() as logs:
-        await Observed(breaks, metrics)(scope, receive, send)
+        await Entrance(breaks, settings=settings, gate=Gate(None, settings), metrics=metrics)(
+            scope, receive, send
+        )
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [line["log_level"] for line in logs] == ["error"]
     assert read(metrics).value("lookalike_errors_total", code="internal_error") == 1

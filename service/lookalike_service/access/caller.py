@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
 from lookalike_service.access.keys import ROLES, Key, Role
@@ -61,6 +62,7 @@ def _listed(patterns: Sequence[str]) -> str:
     return ", ".join(f"'{pattern}'" for pattern in patterns)
 
 
+@lru_cache(maxsize=1024)
 def anybody(address: str) -> Caller:
     """The caller at this address, of a service without keys; the /64 of IPv6 is one caller's."""
     found = address.partition("%")[0]

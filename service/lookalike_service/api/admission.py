@@ -1,4 +1,4 @@
-"""Before a body is read: whose request it is, how urgent, and whether it is accepted at all.
+"""Before a body is read: whose request it is, how urgent, and whether its images are accepted at all.
 
 A refusal here costs a fraction of one by a route: while ten times more comes than can be done, nine in ten
 requests end here.
@@ -8,117 +8,46 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
+from lookalike_service.access.caller import Caller
 from lookalike_service.api.bodies import is_raw_image
-from lookalike_service.api.problems import refuse
-from lookalike_service.batching.bounds import refusal
 from lookalike_service.batching.turns import Turns
-from lookalike_service.batching.work import Priority, Work, working
-from lookalike_service.errors import InvalidField, LookalikeError
-from lookalike_service.telemetry.metrics import Metrics
+from lookalike_service.batching.work import Priority, Work
+from lookalike_service.errors import InvalidField
 
 PRIORITY, DEADLINE = b"x-priority", b"x-deadline-seconds"
 _LONGEST_DEADLINE = 3600.0
 
 
-class Admission:
-    """Refuses what the queue or the memory has no room for; tells the rest whose work it is."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int, metrics: Metrics) -> None:
-        self._app, self._bodies = app, _Bodies(max_bytes, metrics)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        body = _Body(self._bodies, receive)
-        try:
-            work = _work(scope, headers, body)
-            self._check(scope, headers, work)
-        except LookalikeError as error:
-            await refuse(error, scope, receive, send)
-            return
-        try:
-            with working(work):
-                await self._app(scope, body, send)
-        finally:
-            body.free()
-
-    def _check(self, scope: Scope, headers: dict[bytes, bytes], work: Work) -> None:
-        """Raises Overloaded where the body would be read in vain."""
-        declared = headers.get(b"content-length", b"")
-        self._bodies.check(int(declared) if declared.isdigit() else 0)
-        if scope["method"] == "POST" and _is_images(headers):
-            turns: Turns = scope["app"].state.context.embedder.turns
-            turns.check(work.caller, work.priority or _priority(scope))
-
-
-class _Bodies:
-    """Bytes of request bodies that were received and whose requests are not answered yet."""
-
-    def __init__(self, most: int, metrics: Metrics) -> None:
-        self.most, self.held = most, 0
-        self._metrics = metrics
-
-    def check(self, more: int) -> None:
-        """Return if so many more may be received; a body that is alone always may. Raises Overloaded."""
-        if self.held and self.held + more > self.most:
-            self._metrics.refused.labels("bodies").inc()
-            raise refusal(
-                "bodies",
-                1,
-                f"Request bodies of {self.held:,} bytes are held in memory; at most {self.most:,} may be.",
-            )
-
-
-class _Body:
-    """Counts what is received of one body; afterwards it tells when the client leaves."""
-
-    def __init__(self, bodies: _Bodies, receive: Receive) -> None:
-        self._bodies, self._receive = bodies, receive
-        self._held = 0
-
-    async def __call__(self) -> Message:
-        """The next message. Raises Overloaded if there is no room for it."""
-        message = await self._receive()
-        more = len(message.get("body", b""))
-        if more:
-            if self._held < self._bodies.held:
-                self._bodies.check(more)
-            self._held += more
-            self._bodies.held += more
-        return message
-
-    def free(self) -> None:
-        """The request is answered."""
-        self._bodies.held -= self._held
-        self._held = 0
-
-    async def left(self) -> None:
-        """Return once the client is gone. The body must have been read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-
-def _work(scope: Scope, headers: dict[bytes, bytes], body: _Body) -> Work:
-    """Raises InvalidField."""
+def work_of(
+    scope: Scope,
+    headers: Mapping[bytes, bytes],
+    caller: Caller | None,
+    left: Callable[[], Awaitable[None]],
+) -> Work:
+    """For whom a request is, how urgent, and until when. Raises InvalidField."""
     asked = headers.get(PRIORITY)
     if asked is not None and asked not in {b"interactive", b"bulk"}:
         raise InvalidField("Header 'X-Priority' is 'interactive' or 'bulk'.")
     priority = None if asked is None else cast("Priority", asked.decode())
-    return Work(_caller(scope), priority, _deadline(headers.get(DEADLINE)), body.left)
+    return Work(_id(scope, caller), priority, _deadline(headers.get(DEADLINE)), left)
 
 
-def _caller(scope: Scope) -> str:
+def check_turn(scope: Scope, headers: Mapping[bytes, bytes], work: Work) -> None:
+    """Return if an image that this request brings would have a turn. Raises Overloaded."""
+    if scope["method"] == "POST" and _is_images(headers):
+        turns: Turns = scope["app"].state.context.embedder.turns
+        turns.check(work.caller, work.priority or _priority(scope))
+
+
+def _id(scope: Scope, caller: Caller | None) -> str:
     """The key that was used, else the address."""
-    known = scope.get("state", {}).get("caller")
-    if known is not None:
-        return str(known.id)
+    if caller is not None:
+        return caller.id
     client = scope.get("client")
     return "" if client is None else str(client[0])
 
@@ -138,7 +67,7 @@ def _deadline(text: bytes | None) -> float | None:
     return time.monotonic() + seconds
 
 
-def _is_images(headers: dict[bytes, bytes]) -> bool:
+def _is_images(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the body is images, which every route that takes such embeds."""
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     return kind == "multipart/form-data" or is_raw_image(kind)

@@ -42,14 +42,11 @@ from lookalike_service.api import (
     search_batch,
     trainings,
 )
-from lookalike_service.api.admission import Admission
-from lookalike_service.api.browsers import Browsers
 from lookalike_service.api.collected import Collected
 from lookalike_service.api.context import Context
-from lookalike_service.api.headers import SecurityHeaders, cross_origin
-from lookalike_service.api.middleware import BodyLimit, Observed, RawPath
-from lookalike_service.api.reception import Reception
-from lookalike_service.api.security import Gate, Identified, check_guarded
+from lookalike_service.api.entrance import Entrance
+from lookalike_service.api.headers import cross_origin
+from lookalike_service.api.security import Gate, check_guarded
 from lookalike_service.fetching.fetcher import Fetcher
 from lookalike_service.settings import Settings
 from lookalike_service.telemetry.metrics import Metrics
@@ -65,11 +62,11 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
 
     Raises InvalidField for API keys that cannot be read.
     """
-    keyring = open_keyring(settings)
+    gate = Gate(open_keyring(settings), settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if keyring is None:
+        if not gate.has_keys:
             log.warning(warning(settings))
         waiting = ThreadPoolExecutor(_WAITING_THREADS, thread_name_prefix="wait")
         asyncio.get_running_loop().set_default_executor(waiting)
@@ -87,22 +84,17 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         # FastAPI's documentation pages load scripts from another host.
         docs_url=None,
         redoc_url=None,
+        # Requests are traced and counted by `Entrance`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
-            Middleware(RawPath),
-            Middleware(SecurityHeaders, has_keys=keyring is not None),
             *cross_origin(settings),
-            Middleware(Observed, metrics=metrics),
-            Middleware(Browsers, settings=settings, has_keys=keyring is not None),
-            Middleware(Identified),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
-            Middleware(Reception, seconds=settings.upload_seconds),
-            Middleware(Admission, max_bytes=settings.max_bodies_bytes, metrics=metrics),
+            Middleware(Entrance, settings=settings, gate=gate, metrics=metrics),
         ],
     )
     app.state.metrics = metrics
     app.state.stopping = threading.Event()
     app.state.fetcher = Fetcher(settings)
-    app.state.gate = Gate(keyring, settings)
+    app.state.gate = gate
     problems.install(app)
     for resource in (
         health, algorithms, embed, openai, explain, collections, images, search,
@@ -111,6 +103,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         trainings, migrations, jobs, page,
     ):  # fmt: skip
         check_guarded(resource.router)
-        app.include_router(resource.router)
+        # Not `include_router`, which looks at each resource's router in every request.
+        app.router.routes.extend(resource.router.routes)
     openapi.install(app)
     return app

@@ -9,52 +9,44 @@ its own origin. Where there are keys neither helps it: browsers do not add the k
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from lookalike_service.access.exposure import is_loopback
-from lookalike_service.api.problems import refuse
 from lookalike_service.errors import Forbidden
 from lookalike_service.settings import Settings
 
-Headers = dict[bytes, bytes]
+Headers = Mapping[bytes, bytes]
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d+)?")
 _PROBES = {"/livez", "/readyz"}  # orchestrators ask for them by all sorts of addresses
 _FOREIGN = {b"cross-site", b"same-site"}
 
 
 class Browsers:
-    """Refuses requests for a host name that is not the service's, and without keys those of other sites."""
+    """Knows requests for a host name that is not the service's, and without keys those of other sites."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, has_keys: bool) -> None:
-        self._app = app
+    def __init__(self, settings: Settings, *, has_keys: bool) -> None:
         self._hosts = {host.lower() for host in settings.hosts}
         self._origins = {origin.encode() for origin in settings.cors_origins}
         self._any_host = not self._hosts and (has_keys or settings.open)
         self._has_keys = has_keys
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        guarded = scope["type"] == "http" and scope["path"] not in _PROBES
-        if guarded and (refusal := self._refusal(scope)) is not None:
-            await refuse(refusal, scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> Forbidden | None:
-        headers: Headers = dict(scope["headers"])
+    def check(self, scope: Scope, headers: Headers) -> None:
+        """Return if no page of another site made a browser send this. Raises Forbidden."""
+        if scope["path"] in _PROBES:
+            return
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._answers_to(host):
-            return Forbidden(
+            raise Forbidden(
                 f"This service does not answer to the host name '{host:.100}', which a page of another site "
                 "may have made up; if it is yours, put it into LOOKALIKE_HOSTS."
             )
         if not self._has_keys and self._is_foreign(scope["method"], headers, host):
-            return Forbidden(
+            raise Forbidden(
                 "A page of another origin made this request, and this service asks for no key. If that page "
                 "may use it, put its origin into LOOKALIKE_CORS_ORIGINS."
             )
-        return None
 
     def _answers_to(self, host: str) -> bool:
         if self._any_host or not host:  # browsers always name one

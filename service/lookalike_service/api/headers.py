@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike_service.settings import Settings
 
@@ -21,28 +20,9 @@ _READ = ["Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate", "X-Re
 _REMEMBERED_SECONDS = 600
 
 
-class SecurityHeaders:
-    """Adds `SECURITY`, and where the service has keys keeps what they open out of caches."""
-
-    def __init__(self, app: ASGIApp, *, has_keys: bool) -> None:
-        self._app = app
-        self._added = SECURITY | ({b"cache-control": b"no-store"} if has_keys else {})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and add to its answer what it lacks."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = message.get("headers", ())
-                names = {name.lower() for name, _ in own}
-                added = [pair for pair in self._added.items() if pair[0] not in names]
-                message = {**message, "headers": [*own, *added]}
-            await send(message)
-
-        await self._app(scope, receive, secured)
+def every_answer(*, has_keys: bool) -> dict[bytes, bytes]:
+    """`SECURITY`, and where the service has keys what keeps what they open out of caches."""
+    return SECURITY | ({b"cache-control": b"no-store"} if has_keys else {})
 
 
 def cross_origin(settings: Settings) -> list[Middleware]:

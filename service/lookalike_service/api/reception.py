@@ -1,4 +1,4 @@
-"""What a body may cost while it comes: time, where it dribbles in, and the interpreting of its JSON.
+"""What bodies may cost while they come: time, memory, and the interpreting of their JSON.
 
 Reading JSON and refusing it field by field hold up every other request. What that takes depends on the
 number of values, hardly on bytes: a megabyte of empty objects takes a second, a megabyte of base64 a
@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
+from lookalike_service.batching.bounds import refusal
 from lookalike_service.errors import BodyTooLarge, UploadTooSlow
+from lookalike_service.settings import Settings
+from lookalike_service.telemetry.metrics import Metrics
 
 _BYTES_PER_SECOND = 16_384
 _MOST_MEMBERS = 200_000
@@ -20,47 +24,86 @@ _MOST_MEMBERS = 200_000
 _MOST_VALUES = 10_000_000
 """Values of JSON lists: a hundred vectors of the longest known encoder."""
 _NO_JSON = (b"multipart/", b"image/", b"application/octet-stream")
+_CLOSE = {"Connection": "close"}
 
 
-class Reception:
-    """Refuses bodies that come too slowly, and JSON of too many values.
+class Bodies:
+    """The bodies of all requests that are not answered yet, and what they may be.
 
-    A body must have come within `seconds` and one more for each 16 kB of it.
+    `most_bytes` of one, which must have come within `seconds` and one more for each 16 kB of it; `most_held`
+    bytes of all together, where a body that is alone always may come.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self._app, self._seconds = app, seconds
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.most_bytes, self.most_held = settings.max_body_bytes, settings.max_bodies_bytes
+        self.seconds, self.held = settings.upload_seconds, 0
+        self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] == "http":
-            kind = dict(scope["headers"]).get(b"content-type", b"").lower()
-            receive = _Incoming(receive, self._seconds, json=not kind.startswith(_NO_JSON))
-        await self._app(scope, receive, send)
+    def check(self, declared: bytes) -> None:
+        """Return if a body of this Content-Length may come. Raises BodyTooLarge, Overloaded."""
+        length = int(declared) if declared.isdigit() else 0
+        if length > self.most_bytes:
+            raise self.too_large()
+        self.check_room(length)
+
+    def check_room(self, more: int) -> None:
+        """Return if so many more bytes may be held. Raises Overloaded."""
+        if self.held and self.held + more > self.most_held:
+            self._metrics.refused.labels("bodies").inc()
+            raise refusal(
+                "bodies",
+                1,
+                f"Request bodies of {self.held:,} bytes are held in memory; at most {self.most_held:,} may be.",
+            )
+
+    def too_large(self) -> BodyTooLarge:
+        """The error of a body that is."""
+        return BodyTooLarge(
+            f"The request body exceeds {self.most_bytes} bytes; send the images in several requests.",
+            headers=_CLOSE,
+        )
 
 
-class _Incoming:
-    """The messages of one request."""
+class Body:
+    """The messages of one request, as ASGI's `receive`; after the body it tells when the client leaves."""
 
-    def __init__(self, receive: Receive, seconds: float, *, json: bool) -> None:
-        self._receive, self._seconds, self._json = receive, seconds, json
+    __slots__ = (
+        "_began", "_bodies", "_bytes", "_complete", "_json", "_members", "_receive", "_values",
+    )  # fmt: skip
+
+    def __init__(
+        self, bodies: Bodies, receive: Receive, headers: Mapping[bytes, bytes]
+    ) -> None:
+        self._bodies, self._receive = bodies, receive
+        self._json = not headers.get(b"content-type", b"").lower().startswith(_NO_JSON)
         self._began, self._bytes, self._complete = time.monotonic(), 0, False
         self._members = self._values = 0
 
     async def __call__(self) -> Message:
-        """The next message. Raises UploadTooSlow, BodyTooLarge."""
+        """The next message. Raises BodyTooLarge, UploadTooSlow, Overloaded."""
         if self._complete:
             return await self._receive()
         message = await self._in_time()
-        body = message.get("body", b"")
-        self._bytes += len(body)
         self._complete = not message.get("more_body", False)
-        if self._json:
-            self._count(body)
+        if body := message.get("body", b""):
+            self._hold(len(body))
+            if self._json:
+                self._count(body)
         return message
 
+    def free(self) -> None:
+        """The request is answered."""
+        self._bodies.held -= self._bytes
+        self._bytes = 0
+
+    async def left(self) -> None:
+        """Return once the client is gone. The body must have been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _in_time(self) -> Message:
-        allowed = self._seconds + self._bytes / _BYTES_PER_SECOND
+        seconds = self._bodies.seconds
+        allowed = seconds + self._bytes / _BYTES_PER_SECOND
         left = self._began + allowed - time.monotonic()
         try:
             async with asyncio.timeout(max(0, left)):
@@ -68,9 +111,17 @@ class _Incoming:
         except TimeoutError as error:
             raise UploadTooSlow(
                 f"Of the body {self._bytes:,} bytes came in {allowed:.0f} s. It must come within "
-                f"{self._seconds:g} s, and one more for each {_BYTES_PER_SECOND:,} bytes of it.",
-                headers={"Connection": "close"},
+                f"{seconds:g} s, and one more for each {_BYTES_PER_SECOND:,} bytes of it.",
+                headers=_CLOSE,
             ) from error
+
+    def _hold(self, more: int) -> None:
+        if self._bytes + more > self._bodies.most_bytes:
+            raise self._bodies.too_large()
+        if self._bytes < self._bodies.held:  # others hold something too
+            self._bodies.check_room(more)
+        self._bytes += more
+        self._bodies.held += more
 
     def _count(self, body: bytes) -> None:
         self._members += body.count(b":")
@@ -79,5 +130,5 @@ class _Incoming:
             raise BodyTooLarge(
                 f"The JSON has more than {_MOST_MEMBERS:,} members of objects or {_MOST_VALUES:,} values; "
                 "send it in several requests.",
-                headers={"Connection": "close"},
+                headers=_CLOSE,
             )

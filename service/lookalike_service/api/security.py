@@ -5,14 +5,11 @@ Its body is read only after that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lookalike_service.access.caller import Caller, anybody
@@ -20,8 +17,9 @@ from lookalike_service.access.exposure import is_loopback
 from lookalike_service.access.keyring import Keyring
 from lookalike_service.access.keys import Role
 from lookalike_service.access.rates import Rate
+from lookalike_service.api.direct import direct
 from lookalike_service.api.problems import documented
-from lookalike_service.errors import Forbidden, LookalikeError, RateLimited, Unauthorized
+from lookalike_service.errors import Forbidden, RateLimited, Unauthorized
 from lookalike_service.settings import Settings
 
 SCHEMES: dict[str, dict[str, str]] = {
@@ -68,18 +66,33 @@ class GuardedRoute(APIRoute):
             )
         extra = {"security": security} | (options.get("openapi_extra") or {})
         super().__init__(path, endpoint, **options | {"openapi_extra": extra})
+        call = direct(endpoint, self.param_convertors)
+        if call is not None:
+            self.app = _answering(self._guarded(call))
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, behind the gate."""
-        handle, needed = super().get_route_handler(), self.needs
+        return self._guarded(super().get_route_handler())
+
+    def _guarded(self, handle: Handler) -> Handler:
+        needed = self.needs
+        if needed is None:
+            return handle
 
         async def guarded(request: Request) -> Response:
-            if needed is not None:
-                gate: Gate = request.app.state.gate
-                gate.admit(request, needed)
+            gate: Gate = request.app.state.gate
+            gate.admit(request, needed)
             return await handle(request)
 
         return guarded
+
+
+def _answering(handle: Handler) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app
 
 
 def guarded_router(**options: Any) -> APIRouter:
@@ -108,29 +121,35 @@ class Gate:
         self._requests = Rate("requests", settings.rate_requests, burst)
         self.images = Rate("images", settings.rate_images, burst)
 
-    def identify(self, connection: HTTPConnection) -> Caller:
+    @property
+    def has_keys(self) -> bool:
+        """Whether callers need one."""
+        return self._keyring is not None
+
+    def identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
         """Who calls. Raises Unauthorized, Forbidden."""
         if self._keyring is not None:
-            return _holder(connection.headers, self._keyring)
-        self._check_local(connection)
-        return anybody(connection.client.host if connection.client else "local")
+            return _holder(headers, self._keyring)
+        self._check_local(scope)
+        client = scope.get("client")
+        return anybody(client[0] if client else "local")
 
     def admit(self, request: Request, needed: Role) -> None:
         """Return if the caller may make this call now. Raises Unauthorized, Forbidden, RateLimited."""
         caller: Caller | None = request.state.caller
         if caller is None:
-            caller = self.identify(request)
+            caller = self.identify(request.scope, dict(request.scope["headers"]))
         caller.check_role(needed)
         if (collection := request.path_params.get("collection")) is not None:
             caller.check_collection(collection)
         self._requests.use(caller.id)
 
-    def _check_local(self, connection: HTTPConnection) -> None:
+    def _check_local(self, scope: Scope) -> None:
         """Return if the connection came in on loopback, or on a Unix socket. Raises Forbidden.
 
         `lookalike serve` listens on nothing else without keys; other servers do as they are told.
         """
-        host, port = connection.scope.get("server") or (None, None)
+        host, port = scope.get("server") or (None, None)
         if self._exposed or port is None or is_loopback(host):
             return
         raise Forbidden(
@@ -140,33 +159,10 @@ class Gate:
         )
 
 
-class Identified:
-    """Finds out who calls before anything is spent on the request: `request.state.caller`, None for nobody.
-
-    Whether nobody is good enough, the route decides.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] == "http":
-            gate: Gate = scope["app"].state.gate
-            connection = HTTPConnection(scope)
-            try:
-                connection.state.caller = caller = gate.identify(connection)
-            except LookalikeError:
-                connection.state.caller = None
-            else:
-                if caller.has_key:
-                    structlog.contextvars.bind_contextvars(key=caller.id)
-        await self._app(scope, receive, send)
-
-
-def _holder(headers: Headers, keyring: Keyring) -> Caller:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+def _holder(headers: Mapping[bytes, bytes], keyring: Keyring) -> Caller:
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    own = headers.get(b"x-api-key", b"").decode("latin-1")
+    key = token.strip() if scheme.lower() == "bearer" else own
     if not key:
         raise Unauthorized(
             "This call needs an API key: send `Authorization: Bearer KEY` or `X-API-Key: KEY`.",

@@ -36,6 +36,7 @@ is never far, and those who are accepted hardly wait."""
 class Turns:
     """Belongs to one event loop; not thread-safe.
 
+    `images`, `pixels`: accepted and not answered; `coming`: images that are being decoded just now.
     `places`: turns under way at the same time. While far more comes than can be done, and of bulk while
     people search, only `fewest`, which keep everything busy: more are not done sooner, but each takes longer.
     """
@@ -49,7 +50,7 @@ class Turns:
     ) -> None:
         self.bounds = bounds
         self.fit(places, places)
-        self.images = self.pixels = 0
+        self.images = self.pixels = self.coming = 0
         self._metrics, self._clock = metrics or Metrics(), clock
         self._queue, self._meter = FairQueue[Turn](), Meter(bounds.seconds)
         self._running = self._decoding = 0
@@ -119,8 +120,9 @@ class Turns:
         self._begin()
 
     def decoded(self, pixels: int) -> None:
-        """Give back what decoding took."""
+        """Give back what decoding an image took."""
         self._decoding -= pixels
+        self.coming -= 1
         self._begin()
 
     def _check(self, caller: str, priority: Priority, more: Size) -> None:
@@ -200,7 +202,9 @@ class Turns:
             waited = self._clock() - entry.item.since
             self._metrics.queue_wait.labels(entry.item.priority).observe(waited)
             self._running += 1
-            self._decoding += entry.item.size.pixels
+            if entry.item.size.pixels:
+                self._decoding += entry.item.size.pixels
+                self.coming += 1
             entry.item.begin()
 
     def _places(self, priority: Priority) -> int:
@@ -271,7 +275,7 @@ class Turn:
 
     def begin(self) -> None:
         """Its time has come."""
-        self.begun = self._decoding = True
+        self.begun, self._decoding = True, self.size.pixels > 0
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 

@@ -1,0 +1,145 @@
+"""What every request passes on its way to a route and its answer on the way back, in one layer.
+
+Layers of middleware, each reading the headers and wrapping what comes and goes, took longer together than
+all the rest of embedding a small image, and most of what it takes to refuse one.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Mapping
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lookalike_service.access.caller import Caller
+from lookalike_service.api.admission import check_turn, work_of
+from lookalike_service.api.browsers import Browsers
+from lookalike_service.api.headers import every_answer
+from lookalike_service.api.problems import problem_response, refuse
+from lookalike_service.api.reception import Bodies, Body
+from lookalike_service.api.record import record
+from lookalike_service.api.security import Gate
+from lookalike_service.batching.work import working
+from lookalike_service.errors import Internal, LookalikeError
+from lookalike_service.settings import Settings
+from lookalike_service.telemetry import tracing
+from lookalike_service.telemetry.metrics import Metrics
+
+_REQUEST_ID = re.compile(rb"[!-~]{1,64}")
+
+
+class Entrance:
+    """Gives each request an id, finds out whose it is, refuses what no route should see, records the answer.
+
+    The caller's `X-Request-Id` is taken over if it is printable and no longer than 64 characters. What no
+    handler expected is answered here. `request.state.caller` is None for nobody: whether nobody is good
+    enough, the route decides.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, gate: Gate, metrics: Metrics
+    ) -> None:
+        self._app, self._gate, self._metrics = app, gate, metrics
+        self._browsers = Browsers(settings, has_keys=gate.has_keys)
+        self._bodies = Bodies(settings, metrics)
+        self._added = every_answer(has_keys=gate.has_keys)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it; then record what became of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            with tracing.request(scope["method"], scope["headers"]) as span:
+                answer = Answer(send, self._added, request_id)
+                start = time.perf_counter()
+                failure = await self._answered(scope, headers, receive, answer)
+                seconds = time.perf_counter() - start
+                record(self._metrics, scope, answer.status, seconds, failure, span)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
+
+    async def _answered(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, answer: Answer
+    ) -> Exception | None:
+        """Answer, whatever happens; what happened that nothing expects."""
+        body = Body(self._bodies, receive, headers)
+        try:
+            await self._passed(scope, headers, body, answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is owed an answer
+            self._metrics.errors.labels(Internal.code).inc()
+            if not answer.started:
+                await problem_response(_unexpected(answer.request_id))(scope, body, answer)
+            return error
+        finally:
+            body.free()
+        return None
+
+    async def _passed(
+        self, scope: Scope, headers: Mapping[bytes, bytes], body: Body, answer: Answer
+    ) -> None:
+        if scope.get("raw_path"):  # as it was sent, so that an image id may hold an encoded slash
+            scope["path"] = scope["raw_path"].decode("ascii", "replace")
+        try:
+            self._browsers.check(scope, headers)
+            caller = self._caller(scope, headers)
+            scope.setdefault("state", {})["caller"] = caller
+            self._bodies.check(headers.get(b"content-length", b""))
+            work = work_of(scope, headers, caller, body.left)
+            check_turn(scope, headers, work)
+        except LookalikeError as error:
+            await refuse(error, scope, body, answer)
+            return
+        with working(work):
+            await self._app(scope, body, answer)
+
+    def _caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
+        try:
+            caller = self._gate.identify(scope, headers)
+        except LookalikeError:
+            return None
+        if caller.has_key:
+            structlog.contextvars.bind_contextvars(key=caller.id)
+        return caller
+
+
+class Answer:
+    """One request's answer, as ASGI's `send`: adds the headers that all have, and remembers what it was."""
+
+    __slots__ = ("_added", "_send", "request_id", "started", "status")
+
+    def __init__(self, send: Send, added: Mapping[bytes, bytes], request_id: str) -> None:
+        self._send, self._added, self.request_id = send, added, request_id
+        self.status, self.started = 500, False
+
+    async def __call__(self, message: Message) -> None:
+        """Send the next message."""
+        if message["type"] == "http.response.start":
+            self.status, self.started = message["status"], True
+            own = message.get("headers", ())
+            added = self._added.items()
+            names = {name.lower() for name, _ in own}
+            if not names.isdisjoint(self._added):
+                added = [pair for pair in added if pair[0] not in names]
+            message["headers"] = [*own, *added, (b"x-request-id", self.request_id.encode())]
+        await self._send(message)
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id", b"")
+    if _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    # It only has to differ. A UUID asks the system for entropy, which lets other threads in between.
+    return f"{random.getrandbits(128):032x}"
+
+
+def _unexpected(request_id: str) -> Internal:
+    return Internal(
+        f"The service failed on this request; its log has the details under request id {request_id}."
+    )
