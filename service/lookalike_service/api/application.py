@@ -96,9 +96,10 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     app.state.fetcher = Fetcher(settings)
     app.state.gate = gate
     problems.install(app)
+    # Routes are looked at in this order, so those that are called most come first.
     for resource in (
-        health, algorithms, embed, openai, explain, collections, images, search,
-        search_batch, facets, calibration, clusterings, cluster_versions, assignments, exports,
+        embed, search, search_batch, images, health, algorithms, openai, explain, collections,
+        facets, calibration, clusterings, cluster_versions, assignments, exports,
         projections, comparisons, duplicates,
         trainings, migrations, jobs, page,
     ):  # fmt: skip
