@@ -129,7 +129,9 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         passes = 1 if plan is None else plan.passes_at_once
         self._limiter = anyio.CapacityLimiter(passes)
         self.dispatchers["encode"].fit(
-            batch=settings.max_batch_size if plan is None else plan.pipelined_batch(settings.max_batch_size),
+            batch=settings.max_batch_size
+            if plan is None
+            else plan.pipelined_batch(settings.max_batch_size),
             passes=passes,
             standby=0 if plan is None else passes - plan.streams,
             max_wait=longest if plan is None else plan.wait(longest),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import threading
 import time
 from types import FrameType
 from typing import Any
@@ -19,6 +20,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lookalike_service.api.problems import problem_response
+from lookalike_service.api.shedding import Shedding
 from lookalike_service.errors import Overloaded
 from lookalike_service.settings import Settings
 
@@ -42,7 +44,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """Uvicorn's configuration for the service."""
 
     class Connection(BoundedConnection):
-        stopping = app.state.stopping
+        stopping, shedding = app.state.stopping, app.state.shedding
         head_seconds = settings.upload_seconds
         most = settings.max_connections
 
@@ -88,7 +90,8 @@ class Server(uvicorn.Server):
 class BoundedConnection(HttpToolsProtocol):
     """One connection: so much time and room for the headers of a request, and only so many beside it."""
 
-    stopping: Any
+    stopping: threading.Event
+    shedding: Shedding
     head_seconds: float
     most: int
 
@@ -124,8 +127,13 @@ class BoundedConnection(HttpToolsProtocol):
         self._expect_head()
 
     def on_headers_complete(self) -> None:
-        """The headers are there: start the request."""
+        """The headers are there: start the request, or refuse it where it would only wait."""
         self._head_came()
+        if (answer := self._refusal()) is not None:
+            self.cycle = _ANSWERED
+            self.transport.write(answer)
+            self.on_response_complete()
+            return
         super().on_headers_complete()
         if self.stopping.is_set() or self.app is _too_many_connections:
             self.cycle.keep_alive = False
@@ -143,6 +151,23 @@ class BoundedConnection(HttpToolsProtocol):
         if self.cycle.more_body and not self.transport.is_closing():
             self._rest_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
+    def _refusal(self) -> bytes | None:
+        """The answer to a request that has no turn; None too where more than an answer is to be done."""
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if (
+            under_way
+            or self.flow.write_paused
+            or self.expect_100_continue
+            or not self.parser.should_keep_alive()
+            or self.parser.should_upgrade()
+            or self.stopping.is_set()
+            or self.app is _too_many_connections
+        ):
+            return None
+        path = self.url.partition(b"?")[0].decode("ascii", "replace")
+        self.scope |= {"method": self.parser.get_method().decode(), "path": path}
+        return self.shedding.answer(self.scope, self.server_state.default_headers)
+
     def _expect_head(self) -> None:
         if self._head_timer is None:
             self._head_bytes = 0
@@ -156,6 +181,17 @@ class BoundedConnection(HttpToolsProtocol):
     def _head_is_late(self) -> None:
         self._head_timer = None
         self.transport.close()
+
+
+class _Answered:
+    """In place of the cycle of a request that is answered already; what comes of its body is dropped."""
+
+    response_complete = more_body = True
+    disconnected = keep_alive = False
+    message_event = asyncio.Event()
+
+
+_ANSWERED: Any = _Answered()
 
 
 async def _too_many_connections(scope: Any, receive: Any, send: Any) -> None:

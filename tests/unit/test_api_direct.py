@@ -30,19 +30,24 @@ async def simple(
     return Response(f"{request.method} {id} {upper} {q}")
 
 
-def plain(request: Request) -> Response: ...
+def plain(request: Request) -> Response:
+    raise NotImplementedError
 
 
-async def of_model(request: Request) -> dict[str, str]: ...
+async def of_model(request: Request) -> dict[str, str]:
+    raise NotImplementedError
 
 
-async def of_query(q: str) -> Response: ...
+async def of_query(q: str) -> Response:
+    raise NotImplementedError
 
 
-async def of_number(id: int) -> Response: ...
+async def of_number(id: int) -> Response:
+    raise NotImplementedError
 
 
-async def of_thread(q: Annotated[Response, Depends(plain)]) -> Response: ...
+async def of_thread(q: Annotated[Response, Depends(plain)]) -> Response:
+    raise NotImplementedError
 
 
 def test_a_direct_call_is_given_what_fastapi_gives() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
-from starlette.types import Scope
+from fastapi import FastAPI
 
 from lookalike_service.access.caller import Caller
 from lookalike_service.api.bodies import is_raw_image
@@ -19,6 +19,7 @@ from lookalike_service.batching.turns import Turns
 from lookalike_service.batching.work import Priority, Work
 from lookalike_service.errors import InvalidField
 
+Scope = Mapping[str, Any]
 PRIORITY, DEADLINE = b"x-priority", b"x-deadline-seconds"
 _LONGEST_DEADLINE = 3600.0
 
@@ -27,9 +28,9 @@ def work_of(
     scope: Scope,
     headers: Mapping[bytes, bytes],
     caller: Caller | None,
-    left: Callable[[], Awaitable[None]],
+    left: Callable[[], Awaitable[None]] | None,
 ) -> Work:
-    """For whom a request is, how urgent, and until when. Raises InvalidField."""
+    """For whom a request is, how urgent, and until when; `left` as in Work. Raises InvalidField."""
     asked = headers.get(PRIORITY)
     if asked is not None and asked not in {b"interactive", b"bulk"}:
         raise InvalidField("Header 'X-Priority' is 'interactive' or 'bulk'.")
@@ -37,10 +38,10 @@ def work_of(
     return Work(_id(scope, caller), priority, _deadline(headers.get(DEADLINE)), left)
 
 
-def check_turn(scope: Scope, headers: Mapping[bytes, bytes], work: Work) -> None:
+def check_turn(app: FastAPI, scope: Scope, headers: Mapping[bytes, bytes], work: Work) -> None:
     """Return if an image that this request brings would have a turn. Raises Overloaded."""
-    if scope["method"] == "POST" and _is_images(headers):
-        turns: Turns = scope["app"].state.context.embedder.turns
+    if scope["method"] == "POST" and _has_images(headers):
+        turns: Turns = app.state.context.embedder.turns
         turns.check(work.caller, work.priority or _priority(scope))
 
 
@@ -67,7 +68,7 @@ def _deadline(text: bytes | None) -> float | None:
     return time.monotonic() + seconds
 
 
-def _is_images(headers: Mapping[bytes, bytes]) -> bool:
+def _has_images(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the body is images, which every route that takes such embeds."""
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     return kind == "multipart/form-data" or is_raw_image(kind)

@@ -47,6 +47,7 @@ from lookalike_service.api.context import Context
 from lookalike_service.api.entrance import Entrance
 from lookalike_service.api.headers import cross_origin
 from lookalike_service.api.security import Gate, check_guarded
+from lookalike_service.api.shedding import Shedding
 from lookalike_service.fetching.fetcher import Fetcher
 from lookalike_service.settings import Settings
 from lookalike_service.telemetry.metrics import Metrics
@@ -95,6 +96,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
     app.state.stopping = threading.Event()
     app.state.fetcher = Fetcher(settings)
     app.state.gate = gate
+    app.state.shedding = Shedding(app, gate, metrics)
     problems.install(app)
     # Routes are looked at in this order, so those that are called most come first.
     for resource in (

@@ -43,7 +43,7 @@ def _call(function: Callable[..., Any], in_path: Collection[str]) -> Call | None
             return None
 
     async def called(request: Request) -> Any:
-        values: dict[str, Any] = {name: request for name in requests}
+        values: dict[str, Any] = dict.fromkeys(requests, request)
         for name in names:
             values[name] = request.path_params[name]
         for name, call in dependencies:

@@ -6,8 +6,6 @@ all the rest of embedding a small image, and most of what it takes to refuse one
 
 from __future__ import annotations
 
-import random
-import re
 import time
 from collections.abc import Mapping
 
@@ -20,7 +18,8 @@ from lookalike_service.api.browsers import Browsers
 from lookalike_service.api.headers import every_answer
 from lookalike_service.api.problems import problem_response, refuse
 from lookalike_service.api.reception import Bodies, Body
-from lookalike_service.api.record import record
+from lookalike_service.api.record import Outcome, record
+from lookalike_service.api.request_ids import REQUEST_ID, id_of
 from lookalike_service.api.security import Gate
 from lookalike_service.batching.work import working
 from lookalike_service.errors import Internal, LookalikeError
@@ -28,20 +27,15 @@ from lookalike_service.settings import Settings
 from lookalike_service.telemetry import tracing
 from lookalike_service.telemetry.metrics import Metrics
 
-_REQUEST_ID = re.compile(rb"[!-~]{1,64}")
-
 
 class Entrance:
     """Gives each request an id, finds out whose it is, refuses what no route should see, records the answer.
 
-    The caller's `X-Request-Id` is taken over if it is printable and no longer than 64 characters. What no
-    handler expected is answered here. `request.state.caller` is None for nobody: whether nobody is good
-    enough, the route decides.
+    What no handler expected is answered here. `request.state.caller` is None for nobody: whether nobody is
+    good enough, the route decides.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, settings: Settings, gate: Gate, metrics: Metrics
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, gate: Gate, metrics: Metrics) -> None:
         self._app, self._gate, self._metrics = app, gate, metrics
         self._browsers = Browsers(settings, has_keys=gate.has_keys)
         self._bodies = Bodies(settings, metrics)
@@ -53,7 +47,7 @@ class Entrance:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        request_id = _request_id(headers)
+        request_id = id_of(headers)
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             with tracing.request(scope["method"], scope["headers"]) as span:
@@ -61,7 +55,7 @@ class Entrance:
                 start = time.perf_counter()
                 failure = await self._answered(scope, headers, receive, answer)
                 seconds = time.perf_counter() - start
-                record(self._metrics, scope, answer.status, seconds, failure, span)
+                record(self._metrics, scope, Outcome(answer.status, seconds, failure), span)
         finally:
             structlog.contextvars.reset_contextvars(**tokens)
 
@@ -92,7 +86,7 @@ class Entrance:
             scope.setdefault("state", {})["caller"] = caller
             self._bodies.check(headers.get(b"content-length", b""))
             work = work_of(scope, headers, caller, body.left)
-            check_turn(scope, headers, work)
+            check_turn(scope["app"], scope, headers, work)
         except LookalikeError as error:
             await refuse(error, scope, body, answer)
             return
@@ -123,20 +117,10 @@ class Answer:
         if message["type"] == "http.response.start":
             self.status, self.started = message["status"], True
             own = message.get("headers", ())
-            added = self._added.items()
             names = {name.lower() for name, _ in own}
-            if not names.isdisjoint(self._added):
-                added = [pair for pair in added if pair[0] not in names]
-            message["headers"] = [*own, *added, (b"x-request-id", self.request_id.encode())]
+            added = [pair for pair in self._added.items() if pair[0] not in names]
+            message["headers"] = [*own, *added, (REQUEST_ID, self.request_id.encode())]
         await self._send(message)
-
-
-def _request_id(headers: Mapping[bytes, bytes]) -> str:
-    given = headers.get(b"x-request-id", b"")
-    if _REQUEST_ID.fullmatch(given):
-        return given.decode()
-    # It only has to differ. A UUID asks the system for entropy, which lets other threads in between.
-    return f"{random.getrandbits(128):032x}"
 
 
 def _unexpected(request_id: str) -> Internal:

@@ -26,6 +26,7 @@ from lookalike_service.errors import (
     Unavailable,
 )
 from lookalike_service.schemas.problems import ItemError, Problem
+from lookalike_service.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 _MOST_COMPLAINTS = 20
@@ -114,8 +115,13 @@ async def refuse(error: LookalikeError, scope: Scope, receive: Receive, send: Se
     await _answer(scope, error)(scope, receive, send)
 
 
+def counted(metrics: Metrics, error: LookalikeError) -> None:
+    """Count an error that is answered."""
+    metrics.errors.labels(error.code).inc()
+
+
 def _answer(scope: Scope, error: LookalikeError) -> Response:
-    scope["app"].state.metrics.errors.labels(error.code).inc()
+    counted(scope["app"].state.metrics, error)
     scope["lookalike.code"] = error.code  # for the log line of the request
     return problem_response(error)
 

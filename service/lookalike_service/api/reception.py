@@ -53,7 +53,8 @@ class Bodies:
             raise refusal(
                 "bodies",
                 1,
-                f"Request bodies of {self.held:,} bytes are held in memory; at most {self.most_held:,} may be.",
+                f"Request bodies of {self.held:,} bytes are held in memory; "
+                f"at most {self.most_held:,} may be.",
             )
 
     def too_large(self) -> BodyTooLarge:
@@ -71,9 +72,7 @@ class Body:
         "_began", "_bodies", "_bytes", "_complete", "_json", "_members", "_receive", "_values",
     )  # fmt: skip
 
-    def __init__(
-        self, bodies: Bodies, receive: Receive, headers: Mapping[bytes, bytes]
-    ) -> None:
+    def __init__(self, bodies: Bodies, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
         self._bodies, self._receive = bodies, receive
         self._json = not headers.get(b"content-type", b"").lower().startswith(_NO_JSON)
         self._began, self._bytes, self._complete = time.monotonic(), 0, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import structlog
 from starlette.types import Scope
@@ -19,15 +20,18 @@ _TOO_MANY = 429
 _QUIET = {"/livez", "/readyz", "/metrics"}
 
 
-def record(
-    metrics: Metrics,
-    scope: Scope,
-    status: int,
-    seconds: float,
-    failure: Exception | None,
-    span: tracing.Span | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request. `failure`: what no handler expected."""
+
+    status: int
+    seconds: float
+    failure: Exception | None = None
+
+
+def record(metrics: Metrics, scope: Scope, outcome: Outcome, span: tracing.Span | None) -> None:
     """Count, time and trace a request by its route's template, and log it once if it failed."""
+    status, seconds, failure = outcome.status, outcome.seconds, outcome.failure
     route = getattr(scope.get("route"), "path", "unmatched")
     metrics.request(scope["method"], route, status, seconds)
     if span is not None:

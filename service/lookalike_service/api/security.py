@@ -126,7 +126,7 @@ class Gate:
         """Whether callers need one."""
         return self._keyring is not None
 
-    def identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
+    def identify(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Caller:
         """Who calls. Raises Unauthorized, Forbidden."""
         if self._keyring is not None:
             return _holder(headers, self._keyring)
@@ -144,7 +144,7 @@ class Gate:
             caller.check_collection(collection)
         self._requests.use(caller.id)
 
-    def _check_local(self, scope: Scope) -> None:
+    def _check_local(self, scope: Mapping[str, Any]) -> None:
         """Return if the connection came in on loopback, or on a Unix socket. Raises Forbidden.
 
         `lookalike serve` listens on nothing else without keys; other servers do as they are told.

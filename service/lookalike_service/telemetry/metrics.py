@@ -68,6 +68,7 @@ class Metrics:
             "route",
             buckets=_LATENCY,
         )
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.errors = self._counter(
             "lookalike_errors", "Errors answered, whole requests and items.", "code"
         )
@@ -166,8 +167,14 @@ class Metrics:
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Record an answered request; `route` is the template that its path matched."""
         method = method if method in _METHODS else "other"  # or callers could make series
-        self.requests.labels(method, route, status).inc()
-        self.latency.labels(method, route).observe(seconds)
+        key = method, route, status
+        known = self._answered.get(key)
+        if known is None:  # looking them up by their labels takes longer than counting
+            known = self.requests.labels(*key), self.latency.labels(method, route)
+            self._answered[key] = known
+        counter, histogram = known
+        counter.inc()
+        histogram.observe(seconds)
 
     def stage(self, name: Stage) -> AbstractContextManager[object]:
         """Record the time of what goes on inside, and a span where that is asked for."""
