@@ -26,7 +26,7 @@ from lookalike_service import __version__, logs
 from lookalike_service.api.application import create_app
 from lookalike_service.api.context import Context
 from lookalike_service.api.watching import watch
-from lookalike_service.dispatcher import Dispatcher
+from lookalike_service.dispatcher import Batching, Dispatcher
 from lookalike_service.encoders.batch import EncodeItem, Outcome
 from lookalike_service.encoders.observed_batch import encode_observed
 from lookalike_service.encoders.plans.process import tune_process
@@ -123,20 +123,17 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
 
     def fit_batching(self, encoder: Encoder, embedder: Embedder) -> None:
         """Batch no more, and wait no longer for company, than was measured to pay."""
-        plan, longest = encoder.info.plan, settings.max_wait_ms / 1000
-        if plan is not None:
-            embedder.fit_to(plan, settings.max_batch_size)
-        passes = 1 if plan is None else plan.passes_at_once
-        self._limiter = anyio.CapacityLimiter(passes)
-        self.dispatchers["encode"].fit(
-            batch=settings.max_batch_size
-            if plan is None
-            else plan.pipelined_batch(settings.max_batch_size),
-            passes=passes,
-            standby=0 if plan is None else passes - plan.streams,
-            max_wait=longest if plan is None else plan.wait(longest),
-            coming=lambda: embedder.turns.coming,
-        )
+        plan, most = encoder.info.plan, settings.max_batch_size
+        longest = settings.max_wait_ms / 1000
+        if plan is None:  # nothing was measured
+            batching = Batching(most, passes=1, standby=0, max_wait=longest)
+        else:
+            embedder.fit_to(plan, most)
+            batching = Batching.of(plan, most, longest)
+        self._limiter = anyio.CapacityLimiter(batching.passes)
+        # Images in streams of their own are not faster together, so none need wait while a stream is free.
+        joins = plan is None or plan.streams == 1
+        self.dispatchers["encode"].fit(batching, (lambda: embedder.turns.coming) if joins else None)
 
     def stop_dispatchers(self) -> None:
         """Let go of whatever still waits for a batch."""

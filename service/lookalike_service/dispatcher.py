@@ -10,17 +10,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from bentoml._internal.marshal.dispatcher import CorkDispatcher, Job
 from bentoml.exceptions import ServiceUnavailable
 
+from lookalike_service.encoders.plans.plan import Plan
+
 _UNUSED = 1
 """BentoML drops what it believes to take longer than so many milliseconds, in code that does not run here."""
 
 
-def _nobody() -> int:
-    return 0
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How images are gathered for a model.
+
+    `most`: in one pass. `passes`: under way at the same time, of which `standby` are beyond those that the
+    model runs at the same time, so that it finds the next one ready. `max_wait`: seconds that an image waits
+    for others to join its pass.
+    """
+
+    most: int
+    passes: int
+    standby: int
+    max_wait: float
+
+    @classmethod
+    def of(cls, plan: Plan, most: int, max_wait: float) -> Batching:
+        """No more than was measured to pay."""
+        passes = plan.passes_at_once
+        return cls(plan.pipelined_batch(most), passes, passes - plan.streams, plan.wait(max_wait))
 
 
 def _stopped() -> NoReturn:
@@ -31,29 +51,20 @@ def _stopped() -> NoReturn:
 class Dispatcher(CorkDispatcher[Any, Any]):
     """Begins a pass at once where the model is idle and no image is coming.
 
-    Else when the pass is full, or its first image waited enough. `standby`: passes that may be begun beyond
-    those that the model runs at the same time, so that it finds the next one ready. `max_wait`: seconds that
-    an image waits for others to join its pass. `coming`: how many others are on their way just now.
+    Else when the pass is full, or its first image waited enough.
     """
 
     def __init__(self, batch: int) -> None:
         super().__init__(_UNUSED, batch, fallback=_stopped, get_batch_size=len)
         self._timer: asyncio.TimerHandle | None = None
         self._woken = False
-        self.fit(batch=batch, passes=1, standby=0, max_wait=0)
+        self.fit(Batching(batch, passes=1, standby=0, max_wait=0))
 
-    def fit(
-        self,
-        *,
-        batch: int,
-        passes: int,
-        standby: int,
-        max_wait: float,
-        coming: Callable[[], int] = _nobody,
-    ) -> None:
-        """Batch no more, and have no more passes under way, than was measured to pay; before the first."""
-        self.max_batch_size, self._free = batch, passes
-        self.standby, self.max_wait, self.coming = standby, max_wait, coming
+    def fit(self, batching: Batching, coming: Callable[[], int] | None = None) -> None:
+        """Gather images like this; before the first. `coming`: how many are on their way just now."""
+        self.max_batch_size, self._free = batching.most, batching.passes
+        self._standby, self._max_wait = batching.standby, batching.max_wait
+        self._coming = coming or (lambda: 0)
 
     async def controller(self) -> None:
         """Nothing: whatever happens calls `_begin`."""
@@ -96,9 +107,9 @@ class Dispatcher(CorkDispatcher[Any, Any]):
         """Whether the first image should wait for others; then it is looked at again in time."""
         if len(self._queue) >= self.max_batch_size:
             return False
-        if self._free > self.standby and not self.coming():
+        if self._free > self._standby and not self._coming():
             return False
-        left = self._queue[0].enqueue_time + self.max_wait - self._loop.time()
+        left = self._queue[0].enqueue_time + self._max_wait - self._loop.time()
         if left <= 0:
             return False
         if self._timer is None:

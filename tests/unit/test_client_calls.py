@@ -34,6 +34,25 @@ def photos(client: Lookalike) -> Collection:
     return client.create_collection("photos", indexes={"metadata.label": "keyword"})
 
 
+def test_urgency_is_said_with_every_call_and_nothing_unless_asked() -> None:
+    seen = list[httpx.Headers]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return httpx.Response(200, json={"models": []})
+
+    transport = httpx.MockTransport(answer)
+    with Lookalike(transport=transport, priority="bulk", deadline=2.5) as client:
+        client.models()
+    with Lookalike(transport=transport) as client:
+        client.models()
+    names = ("x-priority", "x-deadline-seconds")
+    assert [[headers.get(name) for name in names] for headers in seen] == [
+        ["bulk", "2.5"],
+        [None, None],
+    ]
+
+
 def answering(response: httpx.Response) -> Lookalike:
     return Lookalike(transport=httpx.MockTransport(lambda _: response), retries=0)
 

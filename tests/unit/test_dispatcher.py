@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike_service.dispatcher import Dispatcher
+from lookalike_service.dispatcher import Batching, Dispatcher
 
 HOURS = 3600.0
 
@@ -27,12 +27,15 @@ class TimeLoop(asyncio.SelectorEventLoop):
 class Model:
     """A dispatcher for two streams and a pass that stands ready; passes are ended by hand."""
 
-    def __init__(self, *, batch: int = 4, max_wait: float = 60.0) -> None:
+    def __init__(
+        self, *, batch: int = 4, max_wait: float = 60.0, coming: Callable[[], int] | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, TimeLoop)
         self.loop = loop
         self.dispatcher = Dispatcher(batch)
-        self.dispatcher.fit(batch=batch, passes=3, standby=1, max_wait=max_wait)
+        batching = Batching(batch, passes=3, standby=1, max_wait=max_wait)
+        self.dispatcher.fit(batching, coming)
         self.passes: list[list[int]] = []
         self.under_way: list[asyncio.Future[None]] = []
         self.most = 0
@@ -140,6 +143,47 @@ async def test_a_full_pass_stands_ready_without_waiting() -> None:
     assert model.passes == [[0], [1], [2, 3, 4, 5]]
     await model.finish()
     assert model.passes[3:] == [[6, 7, 8]]
+    await asyncio.gather(*answers)
+
+
+@on_clock
+async def test_an_idle_model_waits_for_those_that_are_coming_and_no_longer() -> None:
+    others = 2
+    model = Model(coming=lambda: others)
+    answers = [model.ask(1)]
+    await model.settle()
+    others = 1
+    answers.append(model.ask(2))
+    await model.settle()
+    assert not model.passes
+    others = 0
+    answers.append(model.ask(3))
+    await model.settle()
+    assert model.passes == [[1, 2, 3]]
+    await model.finish()
+    await asyncio.gather(*answers)
+
+
+@on_clock
+async def test_those_that_are_coming_and_never_come_are_waited_for_so_long() -> None:
+    model = Model(coming=lambda: 1)
+    answer = model.ask(1)
+    await model.settle()
+    assert not model.passes
+    model.loop.ahead += 61
+    await asyncio.sleep(0.01)
+    assert model.passes == [[1]]
+    await model.finish()
+    await answer
+
+
+@on_clock
+async def test_a_full_pass_waits_for_nobody() -> None:
+    model = Model(coming=lambda: 1)
+    answers = [model.ask(number) for number in range(4)]
+    await model.settle()
+    assert model.passes == [[0, 1, 2, 3]]
+    await model.finish()
     await asyncio.gather(*answers)
 
 

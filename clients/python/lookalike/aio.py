@@ -18,6 +18,7 @@ from lookalike import (
     service_calls,
     training_calls,
 )
+from lookalike.address import Address, Priority
 from lookalike.binding import looks_like, not_finished, outcome, poll_delays
 from lookalike.call import Call
 from lookalike.results import FieldType, IndexedImage, JobStatus
@@ -76,11 +77,14 @@ class AsyncLookalike:
         *,
         timeout: float = 60.0,
         retries: int = 4,
+        priority: Priority | None = None,
+        deadline: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         from lookalike.connection import AsyncConnection  # noqa: PLC0415 - slow
 
-        self._connection = AsyncConnection(url, api_key, timeout, transport)
+        address = Address(url, api_key, priority, deadline)
+        self._connection = AsyncConnection(address, timeout, transport)
         self._retries = retries
 
     @property

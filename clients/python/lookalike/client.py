@@ -18,6 +18,7 @@ from lookalike import (
     service_calls,
     training_calls,
 )
+from lookalike.address import Address, Priority
 from lookalike.binding import looks_like, not_finished, outcome, poll_delays
 from lookalike.call import Call
 from lookalike.results import FieldType, IndexedImage, JobStatus
@@ -66,7 +67,10 @@ class Lookalike:
     `url` and `api_key` default to LOOKALIKE_URL (else http://127.0.0.1:3000) and LOOKALIKE_API_KEY.
     `timeout` is in seconds, for connecting and for each silence of the service. `retries` is how
     often a call is tried again after 429 or 503 (as Retry-After asks) and when the connection
-    fails, if repeating it is safe. `transport` replaces httpx's, such as by `httpx.MockTransport`.
+    fails, if repeating it is safe. `priority` says whether somebody waits for the images of these calls
+    ("interactive") or they only have to get done ("bulk"); by default the service goes by the call.
+    `deadline` is for how many seconds an answer is of use: an image whose turn does not come in time fails
+    with Overloaded. `transport` replaces httpx's, such as by `httpx.MockTransport`.
     """
 
     def __init__(
@@ -76,11 +80,14 @@ class Lookalike:
         *,
         timeout: float = 60.0,
         retries: int = 4,
+        priority: Priority | None = None,
+        deadline: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         from lookalike.connection import Connection  # noqa: PLC0415 - keeps `import lookalike` fast
 
-        self._connection = Connection(url, api_key, timeout, transport)
+        address = Address(url, api_key, priority, deadline)
+        self._connection = Connection(address, timeout, transport)
         self._retries = retries
 
     @property

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import httpx
 
+from lookalike.address import Address
 from lookalike.call import Answer, Call
 from lookalike.errors import ConnectionFailed, InvalidInput, TimedOut
 from lookalike.retrying import Failure
@@ -26,13 +27,9 @@ class Connection:
     """Sends calls, blocking. Safe to share between threads."""
 
     def __init__(
-        self,
-        url: str | None,
-        api_key: str | None,
-        timeout: float,
-        transport: httpx.BaseTransport | None,
+        self, address: Address, timeout: float, transport: httpx.BaseTransport | None
     ) -> None:
-        settings = _settings(url, api_key)
+        settings = _settings(address)
         self._client = httpx.Client(**settings, timeout=timeout, transport=transport)
         self.url: str = settings["base_url"]
 
@@ -59,13 +56,9 @@ class AsyncConnection:
     """Sends calls from an event loop."""
 
     def __init__(
-        self,
-        url: str | None,
-        api_key: str | None,
-        timeout: float,
-        transport: httpx.AsyncBaseTransport | None,
+        self, address: Address, timeout: float, transport: httpx.AsyncBaseTransport | None
     ) -> None:
-        settings = _settings(url, api_key)
+        settings = _settings(address)
         self._client = httpx.AsyncClient(**settings, timeout=timeout, transport=transport)
         self.url: str = settings["base_url"]
 
@@ -88,14 +81,18 @@ class AsyncConnection:
         await self._client.aclose()
 
 
-def _settings(url: str | None, api_key: str | None) -> dict[str, Any]:
-    base_url = url or os.environ.get("LOOKALIKE_URL") or DEFAULT_URL
-    key = api_key or os.environ.get("LOOKALIKE_API_KEY")
+def _settings(address: Address) -> dict[str, Any]:
+    base_url = address.url or os.environ.get("LOOKALIKE_URL") or DEFAULT_URL
+    key = address.api_key or os.environ.get("LOOKALIKE_API_KEY")
     if not base_url.startswith(("http://", "https://")):
         raise InvalidInput(f"The service's URL must begin with http:// or https://: {base_url!r}.")
     headers = {"User-Agent": f"lookalike-python/{version('lookalike')}"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
+    if address.priority is not None:
+        headers["X-Priority"] = address.priority
+    if address.deadline is not None:
+        headers["X-Deadline-Seconds"] = f"{address.deadline:g}"
     return {"base_url": base_url, "headers": headers}
 
 

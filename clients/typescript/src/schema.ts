@@ -4,6 +4,169 @@
  */
 
 export interface paths {
+    "/v1/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Embed images and texts
+         * @description Embed each image, and in JSON each text; an image that fails in a batch carries its error.
+         *
+         *     A request of one image that fails is answered with that error.
+         */
+        post: operations["embed_v1_embed_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find similar images
+         * @description The most similar images of the collection, best first.
+         *
+         *     The query is an image (multipart part `image`, or the raw body), or JSON with `id`, `vector`, `text` or
+         *     examples, `positive` and `negative`. Once the collection is calibrated, each hit says how often an
+         *     unrelated image scores as high. With `explain`, each hit carries the map of where it is like the query,
+         *     made from its thumbnail unless the image itself was explained before, and the map of where the query is
+         *     like it.
+         */
+        post: operations["search_v1_collections__collection__search_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/search/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Many searches in one call
+         * @description The hits of each search, in order; one that is wrong carries its error and the others are answered.
+         */
+        post: operations["search_batch_v1_collections__collection__search_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Browse images
+         * @description A page of images, in a stable order.
+         */
+        get: operations["browse_v1_collections__collection__images_get"];
+        put?: never;
+        /**
+         * Index images
+         * @description Embed and store each image; those stored already with the same bytes are not embedded again.
+         *
+         *     In a batch an image that fails carries its error and the others are stored. A request of one image
+         *     that fails is answered with that error.
+         */
+        post: operations["index_v1_collections__collection__images_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/images/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete images by id or filter
+         * @description Delete all that are named or match; how many there were.
+         */
+        post: operations["delete_many_v1_collections__collection__images_delete_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/images/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A small picture of an image
+         * @description The thumbnail that is kept of every image.
+         */
+        get: operations["thumbnail_v1_collections__collection__images__id__thumbnail_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/collections/{collection}/images/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Describe an image
+         * @description Its metadata, clusters and origin.
+         */
+        get: operations["describe_v1_collections__collection__images__id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an image
+         * @description Delete one image.
+         */
+        delete: operations["delete_v1_collections__collection__images__id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit metadata
+         * @description Merge the given metadata keys; null removes one.
+         */
+        patch: operations["edit_v1_collections__collection__images__id__patch"];
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -124,28 +287,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/embed": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Embed images and texts
-         * @description Embed each image, and in JSON each text; an image that fails in a batch carries its error.
-         *
-         *     A request of one image that fails is answered with that error.
-         */
-        post: operations["embed_v1_embed_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/embeddings": {
         parameters: {
             query?: never;
@@ -231,147 +372,6 @@ export interface paths {
          * @description Delete the collection with its images, clusterings and projections.
          */
         delete: operations["drop_v1_collections__collection__delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/collections/{collection}/images": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Browse images
-         * @description A page of images, in a stable order.
-         */
-        get: operations["browse_v1_collections__collection__images_get"];
-        put?: never;
-        /**
-         * Index images
-         * @description Embed and store each image; those stored already with the same bytes are not embedded again.
-         *
-         *     In a batch an image that fails carries its error and the others are stored. A request of one image
-         *     that fails is answered with that error.
-         */
-        post: operations["index_v1_collections__collection__images_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/collections/{collection}/images/delete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Delete images by id or filter
-         * @description Delete all that are named or match; how many there were.
-         */
-        post: operations["delete_many_v1_collections__collection__images_delete_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/collections/{collection}/images/{id}/thumbnail": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A small picture of an image
-         * @description The thumbnail that is kept of every image.
-         */
-        get: operations["thumbnail_v1_collections__collection__images__id__thumbnail_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/collections/{collection}/images/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Describe an image
-         * @description Its metadata, clusters and origin.
-         */
-        get: operations["describe_v1_collections__collection__images__id__get"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete an image
-         * @description Delete one image.
-         */
-        delete: operations["delete_v1_collections__collection__images__id__delete"];
-        options?: never;
-        head?: never;
-        /**
-         * Edit metadata
-         * @description Merge the given metadata keys; null removes one.
-         */
-        patch: operations["edit_v1_collections__collection__images__id__patch"];
-        trace?: never;
-    };
-    "/v1/collections/{collection}/search": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Find similar images
-         * @description The most similar images of the collection, best first.
-         *
-         *     The query is an image (multipart part `image`, or the raw body), or JSON with `id`, `vector`, `text` or
-         *     examples, `positive` and `negative`. Once the collection is calibrated, each hit says how often an
-         *     unrelated image scores as high. With `explain`, each hit carries the map of where it is like the query,
-         *     made from its thumbnail unless the image itself was explained before, and the map of where the query is
-         *     like it.
-         */
-        post: operations["search_v1_collections__collection__search_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/collections/{collection}/search/batch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Many searches in one call
-         * @description The hits of each search, in order; one that is wrong carries its error and the others are answered.
-         */
-        post: operations["search_batch_v1_collections__collection__search_batch_post"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -4253,347 +4253,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    livez_livez_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    readyz_readyz_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    metrics_metrics_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    info_v1_info_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Info"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    models_v1_models_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Models"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    algorithms_v1_algorithms_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Algorithms"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     embed_v1_embed_post: {
         parameters: {
             query?: {
@@ -4628,7 +4287,12 @@ export interface operations {
                 model?: string | null;
                 explain?: "none" | ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours" | "comparison");
             };
-            header?: never;
+            header?: {
+                /** @description Whether somebody waits for these images, or they only have to get done. */
+                "X-Priority"?: "interactive" | "bulk";
+                /** @description For how long the answer is of use: an image whose turn does not come in time is dropped, and answered with 429. */
+                "X-Deadline-Seconds"?: number;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4772,157 +4436,43 @@ export interface operations {
             };
         };
     };
-    embeddings_v1_embeddings_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EmbeddingsRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EmbeddingsResponse"];
-                };
-            };
-            /** @description Bad Request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Timeout */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unsupported Media Type */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    explain_v1_explain_post: {
+    search_v1_collections__collection__search_post: {
         parameters: {
             query?: {
-                /** @description How feature maps become a heat map; `eigencam` and `rollout` know no target. */
-                method?: "gradcam" | "hirescam" | "gradcam++" | "layercam" | "eigencam" | "rollout";
-                /** @description Layer of the network by name; its last feature maps if absent. */
-                layer?: string | null;
-                /** @description Where `id`, `projection`, `clustering`, `comparison` and `neighbours` are looked up. */
-                collection?: string | null;
-                /** @description Target `similarity`: the indexed image to compare with. */
-                id?: string | null;
-                /** @description Target `text`: what to look for. */
-                text?: string | null;
-                /** @description Target `class`: its number or name; the most likely class if absent. */
-                class?: string | null;
-                /** @description Target `component`: a PCA projection of the collection. */
-                projection?: string | null;
-                /** @description Target `cluster`: the clustering; target `component`: one with a PCA reduction. */
-                clustering?: string | null;
-                /** @description Target `component`: its number from 1; negative for its negative side. */
-                component?: number | null;
-                /** @description Target `cluster`: its label. */
-                cluster?: number | null;
-                /** @description Target `cluster`: the cluster it is told apart from; the nearest one if absent. */
-                against?: number | ("nearest" | "none") | null;
-                /** @description Target `neighbours`: how many top hits; 10 if absent. */
-                neighbours?: number | null;
-                /** @description Target `comparison`: a comparison of two sets of images. */
-                comparison?: string | null;
-                /** @description Target `comparison`: the set that the image is explained as one of; `second` if absent. */
-                side?: ("first" | "second") | null;
-                model?: string | null;
-                target?: ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours" | "comparison") | null;
+                /** @description Hits, or with `group_by` groups. */
+                limit?: number;
+                /** @description Hits, or groups, to skip. */
+                offset?: number;
+                /** @description Lowest cosine of a hit. */
+                score_threshold?: number | null;
+                /** @description A field such as `metadata.patient` or `clusters.kmeans`: only the best hits of each of its values; images without a value are left out. */
+                group_by?: string | null;
+                /** @description Hits of each group with `group_by`; 1 if absent. */
+                group_size?: number | null;
+                /** @description Maximal marginal relevance among the 100 nearest: 0 heeds the score alone, 1 only how little a hit is like those before it. */
+                diversity?: number | null;
+                /** @description Compare with every image instead of the graph. */
+                exact?: boolean;
+                /** @description Effort: candidates that the search of the graph keeps; chosen for you if absent. */
+                ef?: number | null;
+                /** @description `similarity`: maps on the query and on each hit, of at most 50 hits. */
+                explain?: "none" | "similarity";
+                /** @description Judge each map; costs 32 embeddings a map. */
                 faithfulness?: boolean;
+                /** @description Qdrant filter as JSON. */
+                filter?: string | null;
+                /** @description Search by this part of the image: LEFT,TOP,WIDTH,HEIGHT in pixels of the upright image. */
+                region?: string | null;
             };
-            header?: never;
-            path?: never;
+            header?: {
+                /** @description Whether somebody waits for these images, or they only have to get done. */
+                "X-Priority"?: "interactive" | "bulk";
+                /** @description For how long the answer is of use: an image whose turn does not come in time is dropped, and answered with 429. */
+                "X-Deadline-Seconds"?: number;
+            };
+            path: {
+                collection: string;
+            };
             cookie?: never;
         };
         requestBody: {
@@ -4930,30 +4480,22 @@ export interface operations {
                 "multipart/form-data": {
                     /**
                      * Format: binary
-                     * @description The image to explain.
+                     * @description The query image.
                      */
                     image: string;
-                    /**
-                     * Format: binary
-                     * @description Target `similarity`: the image to compare with.
-                     */
-                    reference?: string;
-                    /** @description Target `similarity`: the embedding to compare with, as a JSON list. */
-                    vector?: string;
                 };
                 "image/*": string;
+                "application/json": components["schemas"]["SearchRequest"];
             };
         };
         responses: {
-            /** @description Maps as grids; as overlays with `Accept: image/png`; with `Accept: application/x-npy` as float32 (h, w), or (2, h, w) for two images, not scaled. */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/png": string;
-                    "application/x-npy": string;
-                    "application/json": components["schemas"]["ExplainResponse"];
+                    "application/json": components["schemas"]["SearchResponse"];
                 };
             };
             /** @description Bad Request */
@@ -4985,15 +4527,6 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Acceptable */
-            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5075,81 +4608,7 @@ export interface operations {
             };
         };
     };
-    list_collections_v1_collections_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Collections"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    describe_v1_collections__collection__get: {
+    search_batch_v1_collections__collection__search_batch_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -5158,113 +4617,19 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CollectionOut"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_v1_collections__collection__put: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                collection: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/json": components["schemas"]["CollectionRequest"] | null;
+                "application/json": components["schemas"]["SearchBatchRequest"];
             };
         };
         responses: {
-            /** @description It exists with these settings already. */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CollectionOut"];
-                };
-            };
-            /** @description Created. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CollectionOut"];
+                    "application/json": components["schemas"]["SearchBatchResponse"];
                 };
             };
             /** @description Bad Request */
@@ -5323,89 +4688,6 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    drop_v1_collections__collection__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                collection: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5553,7 +4835,12 @@ export interface operations {
     index_v1_collections__collection__images_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Whether somebody waits for these images, or they only have to get done. */
+                "X-Priority"?: "interactive" | "bulk";
+                /** @description For how long the answer is of use: an image whose turn does not come in time is dropped, and answered with 429. */
+                "X-Deadline-Seconds"?: number;
+            };
             path: {
                 collection: string;
             };
@@ -6184,51 +5471,357 @@ export interface operations {
             };
         };
     };
-    search_v1_collections__collection__search_post: {
+    livez_livez_get: {
         parameters: {
-            query?: {
-                /** @description Hits, or with `group_by` groups. */
-                limit?: number;
-                /** @description Hits, or groups, to skip. */
-                offset?: number;
-                /** @description Lowest cosine of a hit. */
-                score_threshold?: number | null;
-                /** @description A field such as `metadata.patient` or `clusters.kmeans`: only the best hits of each of its values; images without a value are left out. */
-                group_by?: string | null;
-                /** @description Hits of each group with `group_by`; 1 if absent. */
-                group_size?: number | null;
-                /** @description Maximal marginal relevance among the 100 nearest: 0 heeds the score alone, 1 only how little a hit is like those before it. */
-                diversity?: number | null;
-                /** @description Compare with every image instead of the graph. */
-                exact?: boolean;
-                /** @description Effort: candidates that the search of the graph keeps; chosen for you if absent. */
-                ef?: number | null;
-                /** @description `similarity`: maps on the query and on each hit, of at most 50 hits. */
-                explain?: "none" | "similarity";
-                /** @description Judge each map; costs 32 embeddings a map. */
-                faithfulness?: boolean;
-                /** @description Qdrant filter as JSON. */
-                filter?: string | null;
-                /** @description Search by this part of the image: LEFT,TOP,WIDTH,HEIGHT in pixels of the upright image. */
-                region?: string | null;
-            };
+            query?: never;
             header?: never;
-            path: {
-                collection: string;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readyz_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    info_v1_info_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Info"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_v1_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Models"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    algorithms_v1_algorithms_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Algorithms"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    embeddings_v1_embeddings_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description The query image.
-                     */
-                    image: string;
-                };
-                "image/*": string;
-                "application/json": components["schemas"]["SearchRequest"];
+                "application/json": components["schemas"]["EmbeddingsRequest"];
             };
         };
         responses: {
@@ -6238,7 +5831,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SearchResponse"];
+                    "application/json": components["schemas"]["EmbeddingsResponse"];
                 };
             };
             /** @description Bad Request */
@@ -6270,6 +5863,182 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_v1_explain_post: {
+        parameters: {
+            query?: {
+                /** @description How feature maps become a heat map; `eigencam` and `rollout` know no target. */
+                method?: "gradcam" | "hirescam" | "gradcam++" | "layercam" | "eigencam" | "rollout";
+                /** @description Layer of the network by name; its last feature maps if absent. */
+                layer?: string | null;
+                /** @description Where `id`, `projection`, `clustering`, `comparison` and `neighbours` are looked up. */
+                collection?: string | null;
+                /** @description Target `similarity`: the indexed image to compare with. */
+                id?: string | null;
+                /** @description Target `text`: what to look for. */
+                text?: string | null;
+                /** @description Target `class`: its number or name; the most likely class if absent. */
+                class?: string | null;
+                /** @description Target `component`: a PCA projection of the collection. */
+                projection?: string | null;
+                /** @description Target `cluster`: the clustering; target `component`: one with a PCA reduction. */
+                clustering?: string | null;
+                /** @description Target `component`: its number from 1; negative for its negative side. */
+                component?: number | null;
+                /** @description Target `cluster`: its label. */
+                cluster?: number | null;
+                /** @description Target `cluster`: the cluster it is told apart from; the nearest one if absent. */
+                against?: number | ("nearest" | "none") | null;
+                /** @description Target `neighbours`: how many top hits; 10 if absent. */
+                neighbours?: number | null;
+                /** @description Target `comparison`: a comparison of two sets of images. */
+                comparison?: string | null;
+                /** @description Target `comparison`: the set that the image is explained as one of; `second` if absent. */
+                side?: ("first" | "second") | null;
+                model?: string | null;
+                target?: ("self" | "similarity" | "class" | "text" | "component" | "cluster" | "neighbours" | "comparison") | null;
+                faithfulness?: boolean;
+            };
+            header?: {
+                /** @description Whether somebody waits for these images, or they only have to get done. */
+                "X-Priority"?: "interactive" | "bulk";
+                /** @description For how long the answer is of use: an image whose turn does not come in time is dropped, and answered with 429. */
+                "X-Deadline-Seconds"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description The image to explain.
+                     */
+                    image: string;
+                    /**
+                     * Format: binary
+                     * @description Target `similarity`: the image to compare with.
+                     */
+                    reference?: string;
+                    /** @description Target `similarity`: the embedding to compare with, as a JSON list. */
+                    vector?: string;
+                };
+                "image/*": string;
+            };
+        };
+        responses: {
+            /** @description Maps as grids; as overlays with `Accept: image/png`; with `Accept: application/x-npy` as float32 (h, w), or (2, h, w) for two images, not scaled. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "application/x-npy": string;
+                    "application/json": components["schemas"]["ExplainResponse"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6351,7 +6120,81 @@ export interface operations {
             };
         };
     };
-    search_batch_v1_collections__collection__search_batch_post: {
+    list_collections_v1_collections_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collections"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_v1_collections__collection__get: {
         parameters: {
             query?: never;
             header?: never;
@@ -6360,11 +6203,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SearchBatchRequest"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -6372,7 +6211,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SearchBatchResponse"];
+                    "application/json": components["schemas"]["CollectionOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_v1_collections__collection__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CollectionRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description It exists with these settings already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionOut"];
+                };
+            };
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionOut"];
                 };
             };
             /** @description Bad Request */
@@ -6431,6 +6368,89 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_v1_collections__collection__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7687,7 +7707,12 @@ export interface operations {
     assign_images_v1_collections__collection__clusterings__name__assign_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Whether somebody waits for these images, or they only have to get done. */
+                "X-Priority"?: "interactive" | "bulk";
+                /** @description For how long the answer is of use: an image whose turn does not come in time is dropped, and answered with 429. */
+                "X-Deadline-Seconds"?: number;
+            };
             path: {
                 collection: string;
                 name: string;
@@ -8314,7 +8339,12 @@ export interface operations {
     transform_v1_collections__collection__projections__name__transform_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Whether somebody waits for these images, or they only have to get done. */
+                "X-Priority"?: "interactive" | "bulk";
+                /** @description For how long the answer is of use: an image whose turn does not come in time is dropped, and answered with 429. */
+                "X-Deadline-Seconds"?: number;
+            };
             path: {
                 collection: string;
                 name: string;

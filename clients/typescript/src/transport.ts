@@ -20,6 +20,10 @@ export interface LookalikeOptions {
   timeout?: number;
   /** How often a call is tried again after 429 or 503 and when the connection fails; by default 4. */
   retries?: number;
+  /** Whether somebody waits for the images of these calls; by default the service goes by the call. */
+  priority?: "interactive" | "bulk";
+  /** For how many seconds an answer is of use: an image whose turn does not come in time is refused. */
+  deadline?: number;
 }
 
 /** What every call takes. */
@@ -34,6 +38,15 @@ interface Answer<T> {
   data?: T;
   error?: unknown;
   response: Response;
+}
+
+/** The headers of every call. */
+function sentAlways({ apiKey, priority, deadline }: LookalikeOptions): Record<string, string> {
+  return {
+    ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }),
+    ...(priority === undefined ? {} : { "X-Priority": priority }),
+    ...(deadline === undefined ? {} : { "X-Deadline-Seconds": String(deadline) }),
+  };
 }
 
 /** Sends calls to one service. */
@@ -56,7 +69,7 @@ export class Transport {
     this.#http = createClient<paths, "application/json">({
       baseUrl: this.url,
       fetch: this.#fetch,
-      headers: options.apiKey === undefined ? {} : { Authorization: `Bearer ${options.apiKey}` },
+      headers: sentAlways(options),
       pathSerializer: fillPath,
     });
   }

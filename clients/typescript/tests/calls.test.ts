@@ -37,6 +37,15 @@ for (const [what, answer] of Object.entries({
   });
 }
 
+test("urgency is said with every call, and nothing unless asked", async () => {
+  const { fetch, requests } = fakeFetch(json({ models: [] }));
+  const options = { url: "http://x:3000/", fetch };
+  await new sdk.Lookalike({ ...options, priority: "bulk", deadline: 2.5 }).models();
+  await new sdk.Lookalike(options).models();
+  const said = requests.map(({ headers }) => ["x-priority", "x-deadline-seconds"].map((name) => headers.get(name)));
+  assert.deepEqual(said, [["bulk", "2.5"], [null, null]]);
+});
+
 test("a connection that breaks is tried again where repeating is safe, and only there", async () => {
   const safe = client(broken(), json({ collections: [] }));
   assert.deepEqual(await safe.client.collections(), []);

@@ -21,7 +21,7 @@ from lookalike_service.errors import InvalidField
 
 Scope = Mapping[str, Any]
 PRIORITY, DEADLINE = b"x-priority", b"x-deadline-seconds"
-_LONGEST_DEADLINE = 3600.0
+LONGEST_DEADLINE = 3600.0
 
 
 def work_of(
@@ -60,10 +60,10 @@ def _deadline(text: bytes | None) -> float | None:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= _LONGEST_DEADLINE:
+    if not 0 < seconds <= LONGEST_DEADLINE:
         raise InvalidField(
             "Header 'X-Deadline-Seconds' is for how long the answer is of use: a number above 0, at most "
-            f"{_LONGEST_DEADLINE:g}."
+            f"{LONGEST_DEADLINE:g}."
         )
     return time.monotonic() + seconds
 

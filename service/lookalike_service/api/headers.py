@@ -15,7 +15,9 @@ SECURITY: dict[bytes, bytes] = {
     b"cross-origin-resource-policy": b"same-origin",
 }
 """Headers of every answer; a route's own go before them."""
-_SENT = ["Authorization", "Content-Type", "X-API-Key", "X-Request-Id"]
+_SENT = [
+    "Authorization", "Content-Type", "X-API-Key", "X-Deadline-Seconds", "X-Priority", "X-Request-Id",
+]  # fmt: skip
 _READ = ["Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id"]
 _REMEMBERED_SECONDS = 600
 

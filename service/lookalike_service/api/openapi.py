@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from lookalike_service.api.admission import LONGEST_DEADLINE
 from lookalike_service.api.problems import documented
 from lookalike_service.api.security import SCHEMES
 from lookalike_service.errors import (
@@ -27,6 +28,25 @@ _ANY_CALL = (InvalidField, Internal)
 _ANY_BODY = (InvalidRequest, MissingPart, BodyTooLarge, UploadTooSlow, Overloaded)
 _READ_BY_HAND = (EmbedRequest, IndexRequest, SearchRequest, SearchBatchRequest)
 """Bodies with several media types are read by hand, so FastAPI does not know their schemas."""
+
+_TURN: list[dict[str, Any]] = [
+    {
+        "name": "X-Priority",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "enum": ["interactive", "bulk"]},
+        "description": "Whether somebody waits for these images, or they only have to get done.",
+    },
+    {
+        "name": "X-Deadline-Seconds",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_DEADLINE},
+        "description": "For how long the answer is of use: an image whose turn does not come in time is "
+        "dropped, and answered with 429.",
+    },
+]
+"""What a request may say of the turns of the images that it brings."""
 
 DESCRIPTION = """\
 Image embeddings, Grad-CAM maps, nearest neighbours, clusters and 2-D maps.
@@ -64,6 +84,8 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             _replace_validation_error(operation["responses"])
+            if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+                operation["parameters"] = [*operation.get("parameters", []), *_TURN]
             _add_common_errors(operation)
             _describe_problems(operation["responses"])
     document["components"]["securitySchemes"] = SCHEMES

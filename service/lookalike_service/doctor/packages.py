@@ -64,7 +64,7 @@ def _of(extra: str, requirements: list[Requirement]) -> Iterator[Finding]:
     if missing:
         yield problem(check, f"not installed: {', '.join(missing)}", install)
     elif not wrong:
-        yield ok(check, f"{len(installed)} packages in versions that will do")
+        yield ok(check, f"in versions that will do ({len(installed)})")
 
 
 def torch(_: Surroundings) -> Iterator[Finding]:
