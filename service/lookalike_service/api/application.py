@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 
 import structlog
 from fastapi import FastAPI
@@ -55,6 +56,8 @@ from lookalike_service.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 _WAITING_THREADS = 64
 """Threads that wait for the store: asyncio has six on two processors, and one that hangs would take all."""
+_CALLERS = 1024
+"""Whose contexts are kept: making one takes longer than all else that a route asks for."""
 OpenContext = Callable[[FastAPI], AbstractAsyncContextManager[Context]]
 
 
@@ -73,6 +76,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         asyncio.get_running_loop().set_default_executor(waiting)
         async with open_context(app) as context:
             app.state.context = context
+            app.state.context_of = lru_cache(_CALLERS)(context.seen_by)
             collected = Collected(context)
             metrics.registry.register(collected)
             yield

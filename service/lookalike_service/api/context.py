@@ -72,6 +72,10 @@ class Context:
         trained_on = ModelsFolder(self.settings.models_folder).collection_of(model)
         return trained_on is None or self.caller.sees(trained_on)
 
+    def seen_by(self, caller: Caller | None) -> Context:
+        """This context, as far as the caller may use it."""
+        return replace(self, caller=caller, store=scoped(self.store, caller))
+
     @property
     def holder(self) -> Caller:
         """Who makes the call. Raises TypeError on a public route, which nobody in particular calls."""
@@ -133,9 +137,8 @@ class Context:
 async def current(request: Request) -> Context:
     """The running service's context, as far as the caller may use it."""
     # Asynchronous, or FastAPI calls it in a thread, which costs more than all the rest of routing.
-    context: Context = request.app.state.context
-    caller: Caller | None = request.state.caller
-    return replace(context, caller=caller, store=scoped(context.store, caller))
+    context: Context = request.app.state.context_of(request.state.caller)
+    return context
 
 
 Current = Annotated[Context, Depends(current)]

@@ -6,8 +6,8 @@ headers, sampler, service name) are OpenTelemetry's `OTEL_*` variables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -121,12 +121,12 @@ def span(
     )
 
 
-@contextmanager
-def request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Span | None]:
+def request(
+    method: str, headers: Iterable[tuple[bytes, bytes]]
+) -> AbstractContextManager[Span | None]:
     """The span of one HTTP request, a child of the caller's `traceparent` (W3C Trace Context)."""
     if _tracer is None:
-        yield None
-        return
+        return _NOTHING
     from opentelemetry.trace import SpanKind  # noqa: PLC0415
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
@@ -135,10 +135,9 @@ def request(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Spa
     parent = TraceContextTextMapPropagator().extract(
         {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
     )
-    with _tracer.start_as_current_span(
+    return _tracer.start_as_current_span(
         method, context=parent, kind=SpanKind.SERVER, attributes={"http.request.method": method}
-    ) as span:
-        yield span
+    )
 
 
 def end_request(span: Span, method: str, route: str, status: int) -> None:
