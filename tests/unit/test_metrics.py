@@ -132,7 +132,7 @@ async def test_a_request_that_breaks_after_its_answer_began_is_an_error_too() ->
         return {"type": "http.request"}
 
     metrics, settings = Metrics(), Settings()
-    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": None}
+    scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": None}
     with capture_logs() as logs:
         await Entrance(breaks, settings=settings, gate=Gate(None, settings), metrics=metrics)(
             scope, receive, send
