@@ -63,7 +63,7 @@ class Entrance:
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, answer: Answer
     ) -> Exception | None:
         """Answer, whatever happens; what happened that nothing expects."""
-        body = Body(self._bodies, receive, headers)
+        scope["lookalike.body"] = body = Body(self._bodies, receive, headers)
         try:
             await self._passed(scope, headers, body, answer)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is owed an answer

@@ -69,13 +69,14 @@ class Body:
     """The messages of one request, as ASGI's `receive`; after the body it tells when the client leaves."""
 
     __slots__ = (
-        "_began", "_bodies", "_bytes", "_complete", "_json", "_members", "_receive", "_values",
+        "_began", "_bodies", "_bytes", "_complete", "_held", "_json", "_members", "_receive", "_values",
     )  # fmt: skip
 
     def __init__(self, bodies: Bodies, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
         self._bodies, self._receive = bodies, receive
         self._json = not headers.get(b"content-type", b"").lower().startswith(_NO_JSON)
         self._began, self._bytes, self._complete = time.monotonic(), 0, False
+        self._held = 0
         self._members = self._values = 0
 
     async def __call__(self) -> Message:
@@ -85,15 +86,22 @@ class Body:
         message = await self._in_time()
         self._complete = not message.get("more_body", False)
         if body := message.get("body", b""):
-            self._hold(len(body))
+            self._receive_more(len(body))
             if self._json:
                 self._count(body)
         return message
 
+    def keep(self, more: int) -> None:
+        """Hold so many bytes that belong to the request and did not come in its body. Raises Overloaded."""
+        if self._held < self._bodies.held:  # others hold something too
+            self._bodies.check_room(more)
+        self._held += more
+        self._bodies.held += more
+
     def free(self) -> None:
         """The request is answered."""
-        self._bodies.held -= self._bytes
-        self._bytes = 0
+        self._bodies.held -= self._held
+        self._held = 0
 
     async def left(self) -> None:
         """Return once the client is gone. The body must have been read."""
@@ -114,13 +122,11 @@ class Body:
                 headers=_CLOSE,
             ) from error
 
-    def _hold(self, more: int) -> None:
+    def _receive_more(self, more: int) -> None:
         if self._bytes + more > self._bodies.most_bytes:
             raise self._bodies.too_large()
-        if self._bytes < self._bodies.held:  # others hold something too
-            self._bodies.check_room(more)
+        self.keep(more)
         self._bytes += more
-        self._bodies.held += more
 
     def _count(self, body: bytes) -> None:
         self._members += body.count(b":")

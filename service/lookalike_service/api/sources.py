@@ -8,6 +8,7 @@ from typing import TypeVar
 from fastapi import Request
 
 from lookalike_service.api.bodies import decode_base64
+from lookalike_service.api.reception import Body
 from lookalike_service.errors import LookalikeError, UrlFailed, UrlRefused
 from lookalike_service.fetching.fetcher import Fetcher
 from lookalike_service.schemas.embedding import EmbedImage
@@ -19,7 +20,7 @@ Outcome = TypeVar("Outcome")
 async def load(request: Request, images: Sequence[EmbedImage]) -> list[bytes | LookalikeError]:
     """The bytes of each image; one whose URL cannot be fetched is its error.
 
-    Raises InvalidField for what is no base64.
+    Raises InvalidField for what is no base64, Overloaded where there is no room for what was fetched.
     """
     loaded: dict[int, bytes | LookalikeError] = {
         i: decode_base64(image.base64, i)
@@ -29,7 +30,10 @@ async def load(request: Request, images: Sequence[EmbedImage]) -> list[bytes | L
     urls = {i: image.url for i, image in enumerate(images) if image.url is not None}
     if urls:
         fetcher: Fetcher = request.app.state.fetcher
-        loaded |= zip(urls, await fetcher.fetch_all(list(urls.values())), strict=True)
+        fetched = await fetcher.fetch_all(list(urls.values()))
+        body: Body = request.scope["lookalike.body"]
+        body.keep(sum(len(one) for one in fetched if isinstance(one, bytes)))
+        loaded |= zip(urls, fetched, strict=True)
     return [loaded[i] for i in range(len(images))]
 
 
