@@ -132,8 +132,12 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             batching = Batching.of(plan, most, longest)
         self._limiter = anyio.CapacityLimiter(batching.passes)
         # Images in streams of their own are not faster together, so none need wait while a stream is free.
-        joins = plan is None or plan.streams == 1
-        self.dispatchers["encode"].fit(batching, (lambda: embedder.turns.coming) if joins else None)
+        dispatcher, turns = self.dispatchers["encode"], embedder.turns
+        if plan is None or plan.streams == 1:
+            dispatcher.fit(batching, lambda: turns.coming)
+            turns.none_coming = dispatcher.look
+        else:
+            dispatcher.fit(batching)
 
     def stop_dispatchers(self) -> None:
         """Let go of whatever still waits for a batch."""

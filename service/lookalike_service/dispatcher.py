@@ -73,10 +73,14 @@ class Dispatcher(CorkDispatcher[Any, Any]):
         """Join a batch; its answer, or the error to raise."""
         job: Job[Any, Any] = Job(self._loop.time(), data, self._loop.create_future())
         self._queue.append(job)
+        self.look()
+        return await job.future
+
+    def look(self) -> None:
+        """See soon whether a pass can begin: something comes, or nothing will any more."""
         if not self._woken:  # once for all that come in this turn of the loop
             self._woken = True
             self._loop.call_soon(self._begin)
-        return await job.future
 
     async def outbound_call(
         self,

@@ -144,6 +144,13 @@ class BoundedConnection(HttpToolsProtocol):
             self._rest_timer.cancel()
             self._rest_timer = None
         super().on_message_complete()
+        answered = self.cycle is not None and self.cycle.response_complete
+        if answered and not self.transport.is_closing():
+            # Uvicorn stopped waiting for the next request when the rest of this one came.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_response_complete(self) -> None:
         """A request is answered; of its body something may be left to come, and is dropped."""
@@ -158,6 +165,7 @@ class BoundedConnection(HttpToolsProtocol):
             under_way
             or self.flow.write_paused
             or self.expect_100_continue
+            or self.parser.get_http_version() != "1.1"
             or not self.parser.should_keep_alive()
             or self.parser.should_upgrade()
             or self.stopping.is_set()

@@ -104,6 +104,8 @@ def test_a_preflight_is_answered_to_the_allowed_origins_alone(locked: FakeServic
         refused = locked.client.options("/v1/embed", headers=asked | {"Origin": origin})
         assert refused.status_code == 400
         assert "access-control-allow-origin" not in refused.headers
+    for answer in (granted, refused):
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_by_default_no_origin_may_read_answers(unlocked: FakeService) -> None:

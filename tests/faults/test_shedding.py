@@ -110,6 +110,70 @@ def test_the_rest_of_a_refused_body_is_not_waited_for_for_ever(service: Serving)
         assert connection.recv(1) == b""
 
 
+def test_a_refused_connection_is_closed_when_nothing_comes_any_more() -> None:
+    """Also where the body came after the head, which makes uvicorn forget its timer."""
+    with serving(max_queue=FULL) as service, full(service), service.connect() as connection:
+        service.server.config.timeout_keep_alive = 1
+        whole = request(jpeg())
+        connection.sendall(whole[:-10])
+        assert answer(connection)[0].startswith(b"HTTP/1.1 429 ")
+        connection.sendall(whole[-10:])
+        assert connection.recv(1) == b""
+
+
+def test_an_old_client_is_refused_in_its_own_way(service: Serving) -> None:
+    old = request(jpeg(), "Connection: keep-alive").replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n")
+    with full(service), service.connect() as connection:
+        connection.sendall(old)
+        assert answer(connection)[0].startswith(b"HTTP/1.1 429 ")
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"x-priority": "urgent"}, 422),
+        ({"content-length": "1000000000000"}, 413),
+    ],
+)
+def test_what_no_room_would_help_is_told_so(
+    service: Serving, headers: dict[str, str], status: int
+) -> None:
+    with full(service), service.connect() as connection:
+        fields = {"host": "127.0.0.1", "content-type": "image/jpeg", "content-length": "5"}
+        lines = [f"{name}: {value}" for name, value in (fields | headers).items()]
+        connection.sendall("\r\n".join(["POST /v1/embed HTTP/1.1", *lines, "", "hello"]).encode())
+        assert answer(connection)[0].startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_page_can_read_that_it_was_refused() -> None:
+    origin = "https://app.example"
+    with (
+        serving(max_queue=FULL, cors_origins=(origin,)) as service,
+        full(service),
+        httpx.Client(base_url=service.url, headers={"origin": origin}) as http,
+    ):
+        refused = http.post("/v1/embed", content=jpeg(), headers=JPEG)
+        assert refused.status_code == 429
+        assert refused.headers["access-control-allow-origin"] == origin
+
+
+def test_behind_a_proxy_one_caller_is_not_refused_for_another(service: Serving) -> None:
+    turns = service.app.state.context.embedder.turns
+    turns.images = 2
+    turns._held["127.0.0.1"] = 2
+    try:
+        headers = JPEG | {"x-forwarded-for": "203.0.113.9"}
+        served = httpx.post(f"{service.url}/v1/embed", content=jpeg(), headers=headers)
+        refused = httpx.post(f"{service.url}/v1/embed", content=jpeg(), headers=JPEG)
+    finally:
+        turns.images = 0
+        turns._held.clear()
+    assert (served.status_code, refused.status_code) == (200, 429)
+
+
 def test_what_needs_no_turn_is_served_while_images_are_refused(service: Serving) -> None:
     with full(service), httpx.Client(base_url=service.url) as http:
         assert http.post("/v1/embed", content=jpeg(), headers=JPEG).status_code == 429
@@ -123,5 +187,7 @@ def test_refusals_are_counted_wherever_they_happen(service: Serving) -> None:
             http.post("/v1/embed", content=jpeg(), headers=JPEG | more)
         lines = http.get("/metrics").text.splitlines()
     assert 'lookalike_requests_total{method="POST",route="unmatched",status="429"} 2.0' in lines
+    seconds = 'lookalike_request_seconds_count{method="POST",route="unmatched"} 1.0'
+    assert seconds in lines, "nothing can be timed at the connection"
     assert 'lookalike_errors_total{code="overloaded"} 2.0' in lines
     assert 'lookalike_refused_total{reason="images"} 2.0' in lines

@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 
 from lookalike_service.api import embed, images, search, search_batch
 from lookalike_service.api.direct import direct
+from lookalike_service.api.security import guarded_router, public
+from lookalike_service.errors import Forbidden
 
 
 async def of_path(id: str) -> str:
@@ -71,6 +73,23 @@ def test_whatever_needs_reading_or_converting_is_left_to_fastapi(
     endpoint: Callable[..., Any],
 ) -> None:
     assert direct(endpoint, {"id"}) is None
+
+
+def test_a_guard_that_a_route_is_given_is_not_passed_by() -> None:
+    async def refuses() -> None:
+        raise Forbidden("by a guard")
+
+    router = guarded_router()
+
+    @router.get("/x", dependencies=[Depends(refuses)])
+    @public
+    async def endpoint() -> Response:
+        return Response()
+
+    app = FastAPI()
+    app.router.routes.extend(router.routes)
+    with pytest.raises(Forbidden):
+        TestClient(app).get("/x")
 
 
 @pytest.mark.parametrize(

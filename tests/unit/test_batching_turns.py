@@ -101,6 +101,20 @@ async def refused(task: Awaitable[int]) -> Overloaded:
     return caught.value
 
 
+async def test_it_is_known_how_many_are_being_decoded_and_when_none_is() -> None:
+    bench = Bench(places=2)
+    told = list[int]()
+    bench.turns.none_coming = lambda: told.append(len(bench.begun))
+    work = bench.ask(3, pixels=MEGA)
+    await settle()
+    assert bench.turns.coming == 2
+    await bench.end()
+    assert (bench.turns.coming, told) == (2, []), "the third has begun"
+    work.cancel()
+    await bench.finish()
+    assert (bench.turns.coming, told) == (0, [3])
+
+
 async def test_no_more_begin_than_there_are_places() -> None:
     bench = Bench(places=3)
     work = bench.ask(10)

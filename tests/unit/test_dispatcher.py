@@ -165,6 +165,21 @@ async def test_an_idle_model_waits_for_those_that_are_coming_and_no_longer() -> 
 
 
 @on_clock
+async def test_one_that_was_coming_and_failed_is_waited_for_no_longer() -> None:
+    others = 1
+    model = Model(coming=lambda: others)
+    answer = model.ask(1)
+    await model.settle()
+    assert not model.passes
+    others = 0
+    model.dispatcher.look()
+    await model.settle()
+    assert model.passes == [[1]]
+    await model.finish()
+    await answer
+
+
+@on_clock
 async def test_those_that_are_coming_and_never_come_are_waited_for_so_long() -> None:
     model = Model(coming=lambda: 1)
     answer = model.ask(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from lookalike_service import __version__
+from lookalike_service.api.admission import Admission
 from lookalike_service.api.collected import Collected
 from lookalike_service.api.entrance import Entrance
+from lookalike_service.api.reception import Bodies
 from lookalike_service.api.security import Gate
 from lookalike_service.api.watching import look
 from lookalike_service.encoders.served import ServedEncoders
@@ -118,6 +121,19 @@ async def test_readiness_and_waiting_jobs_are_looked_at_without_being_asked_for(
     assert 0 <= found.value("lookalike_job_oldest_queued_seconds") < 60
 
 
+async def entered(app: ASGIApp, metrics: Metrics, send: Send) -> None:
+    """Send one request through the entrance to an app."""
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    settings = Settings()
+    bodies = Bodies(settings, metrics)
+    admission = Admission(Gate(None, settings), bodies, settings)
+    scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": None}
+    await Entrance(app, admission=admission, bodies=bodies, metrics=metrics)(scope, receive, send)
+
+
 async def test_a_request_that_breaks_after_its_answer_began_is_an_error_too() -> None:
     async def breaks(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -128,18 +144,29 @@ async def test_a_request_that_breaks_after_its_answer_began_is_an_error_too() ->
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    metrics, settings = Metrics(), Settings()
-    scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": None}
+    metrics = Metrics()
     with capture_logs() as logs:
-        await Entrance(breaks, settings=settings, gate=Gate(None, settings), metrics=metrics)(
-            scope, receive, send
-        )
+        await entered(breaks, metrics, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [line["log_level"] for line in logs] == ["error"]
     assert read(metrics).value("lookalike_errors_total", code="internal_error") == 1
+
+
+async def test_a_request_that_is_cut_off_is_recorded() -> None:
+    async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    metrics = Metrics()
+    task = asyncio.ensure_future(entered(hangs, metrics, send))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    name = "lookalike_requests_total"
+    assert read(metrics).value(name, method="GET", route="unmatched", status="500") == 1
 
 
 def test_no_caller_can_make_series(service: FakeService) -> None:

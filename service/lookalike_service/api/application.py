@@ -43,10 +43,12 @@ from lookalike_service.api import (
     search_batch,
     trainings,
 )
+from lookalike_service.api.admission import Admission
 from lookalike_service.api.collected import Collected
 from lookalike_service.api.context import Context
 from lookalike_service.api.entrance import Entrance
 from lookalike_service.api.headers import cross_origin
+from lookalike_service.api.reception import Bodies
 from lookalike_service.api.security import Gate, check_guarded
 from lookalike_service.api.shedding import Shedding
 from lookalike_service.fetching.fetcher import Fetcher
@@ -66,7 +68,8 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
 
     Raises InvalidField for API keys that cannot be read.
     """
-    gate = Gate(open_keyring(settings), settings)
+    gate, bodies = Gate(open_keyring(settings), settings), Bodies(settings, metrics)
+    admission = Admission(gate, bodies, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -93,14 +96,14 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
             *cross_origin(settings),
-            Middleware(Entrance, settings=settings, gate=gate, metrics=metrics),
+            Middleware(Entrance, admission=admission, bodies=bodies, metrics=metrics),
         ],
     )
     app.state.metrics = metrics
     app.state.stopping = threading.Event()
     app.state.fetcher = Fetcher(settings)
     app.state.gate = gate
-    app.state.shedding = Shedding(app, gate, metrics)
+    app.state.shedding = Shedding(app, admission, settings, metrics)
     problems.install(app)
     # Routes are looked at in this order, so those that are called most come first.
     for resource in (

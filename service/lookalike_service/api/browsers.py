@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-from starlette.types import Scope
+from typing import Any
 
 from lookalike_service.access.exposure import is_loopback
 from lookalike_service.errors import Forbidden
@@ -32,7 +31,7 @@ class Browsers:
         self._any_host = not self._hosts and (has_keys or settings.open)
         self._has_keys = has_keys
 
-    def check(self, scope: Scope, headers: Headers) -> None:
+    def check(self, scope: Mapping[str, Any], headers: Headers) -> None:
         """Return if no page of another site made a browser send this. Raises Forbidden."""
         if scope["path"] in _PROBES:
             return

@@ -12,18 +12,14 @@ from collections.abc import Mapping
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike_service.access.caller import Caller
-from lookalike_service.api.admission import check_turn, work_of
-from lookalike_service.api.browsers import Browsers
+from lookalike_service.api.admission import Admission
 from lookalike_service.api.headers import every_answer
 from lookalike_service.api.problems import problem_response, refuse
 from lookalike_service.api.reception import Bodies, Body
 from lookalike_service.api.record import Outcome, record
-from lookalike_service.api.request_ids import REQUEST_ID, id_of
-from lookalike_service.api.security import Gate
+from lookalike_service.api.request_headers import REQUEST_ID, headers_of, id_of
 from lookalike_service.batching.work import working
 from lookalike_service.errors import Internal, LookalikeError
-from lookalike_service.settings import Settings
 from lookalike_service.telemetry import tracing
 from lookalike_service.telemetry.metrics import Metrics
 
@@ -35,27 +31,29 @@ class Entrance:
     good enough, the route decides.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, gate: Gate, metrics: Metrics) -> None:
-        self._app, self._gate, self._metrics = app, gate, metrics
-        self._browsers = Browsers(settings, has_keys=gate.has_keys)
-        self._bodies = Bodies(settings, metrics)
-        self._added = every_answer(has_keys=gate.has_keys)
+    def __init__(
+        self, app: ASGIApp, *, admission: Admission, bodies: Bodies, metrics: Metrics
+    ) -> None:
+        self._app, self._admission, self._bodies, self._metrics = app, admission, bodies, metrics
+        self._added = every_answer(has_keys=admission.has_keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it; then record what became of it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers = headers_of(scope)
         request_id = id_of(headers)
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             with tracing.request(scope["method"], scope["headers"]) as span:
                 answer = Answer(send, self._added, request_id)
-                start = time.perf_counter()
-                failure = await self._answered(scope, headers, receive, answer)
-                seconds = time.perf_counter() - start
-                record(self._metrics, scope, Outcome(answer.status, seconds, failure), span)
+                start, failure = time.perf_counter(), None
+                try:
+                    failure = await self._answered(scope, headers, receive, answer)
+                finally:
+                    seconds = time.perf_counter() - start
+                    record(self._metrics, scope, Outcome(answer.status, seconds, failure), span)
         finally:
             structlog.contextvars.reset_contextvars(**tokens)
 
@@ -81,26 +79,15 @@ class Entrance:
         if scope.get("raw_path"):  # as it was sent, so that an image id may hold an encoded slash
             scope["path"] = scope["raw_path"].decode("ascii", "replace")
         try:
-            self._browsers.check(scope, headers)
-            caller = self._caller(scope, headers)
-            scope.setdefault("state", {})["caller"] = caller
-            self._bodies.check(headers.get(b"content-length", b""))
-            work = work_of(scope, headers, caller, body.left)
-            check_turn(scope["app"], scope, headers, work)
+            admitted = self._admission.check(scope["app"], scope, headers, body.left)
         except LookalikeError as error:
             await refuse(error, scope, body, answer)
             return
-        with working(work):
-            await self._app(scope, body, answer)
-
-    def _caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller | None:
-        try:
-            caller = self._gate.identify(scope, headers)
-        except LookalikeError:
-            return None
-        if caller.has_key:
+        caller = scope.setdefault("state", {})["caller"] = admitted.caller
+        if caller is not None and caller.has_key:
             structlog.contextvars.bind_contextvars(key=caller.id)
-        return caller
+        with working(admitted.work):
+            await self._app(scope, body, answer)
 
 
 class Answer:

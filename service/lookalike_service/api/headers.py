@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 
 from lookalike_service.settings import Settings
 
@@ -27,6 +29,16 @@ def every_answer(*, has_keys: bool) -> dict[bytes, bytes]:
     return SECURITY | ({b"cache-control": b"no-store"} if has_keys else {})
 
 
+class CrossOrigin(CORSMiddleware):
+    """CORS, whose own answers have the headers that all have."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """See `CORSMiddleware`."""
+        response = super().preflight_response(request_headers)
+        response.raw_headers.extend(SECURITY.items())
+        return response
+
+
 def cross_origin(settings: Settings) -> list[Middleware]:
     """CORS for the origins in the settings, by default none.
 
@@ -36,7 +48,7 @@ def cross_origin(settings: Settings) -> list[Middleware]:
         return []
     return [
         Middleware(
-            CORSMiddleware,
+            CrossOrigin,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=_SENT,

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -28,7 +27,6 @@ from lookalike_service.errors import (
 from lookalike_service.schemas.problems import ItemError, Problem
 from lookalike_service.telemetry.metrics import Metrics
 
-log = structlog.get_logger(__name__)
 _MOST_COMPLAINTS = 20
 
 

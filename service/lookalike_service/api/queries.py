@@ -30,9 +30,8 @@ def reader(model: type[Model]) -> Callable[[Request], Coroutine[Any, Any, Model]
 
     async def read(request: Request) -> Model:
         values: dict[str, Any] = {}
-        if request.scope[
-            "query_string"
-        ]:  # most have none, and reading it takes longer than the rest
+        # Most have none, and reading it takes longer than the rest.
+        if request.scope["query_string"]:
             given = request.query_params
             values = {n: given.getlist(n) if n in lists else given[n] for n in given}
         try:

@@ -19,6 +19,7 @@ from lookalike_service.access.keys import Role
 from lookalike_service.access.rates import Rate
 from lookalike_service.api.direct import direct
 from lookalike_service.api.problems import documented
+from lookalike_service.api.request_headers import headers_of
 from lookalike_service.errors import Forbidden, RateLimited, Unauthorized
 from lookalike_service.settings import Settings
 
@@ -67,7 +68,7 @@ class GuardedRoute(APIRoute):
         extra = {"security": security} | (options.get("openapi_extra") or {})
         super().__init__(path, endpoint, **options | {"openapi_extra": extra})
         call = direct(endpoint, self.param_convertors)
-        if call is not None:
+        if call is not None and not self.dependencies:
             self.app = _answering(self._guarded(call))
 
     def get_route_handler(self) -> Handler:
@@ -138,7 +139,7 @@ class Gate:
         """Return if the caller may make this call now. Raises Unauthorized, Forbidden, RateLimited."""
         caller: Caller | None = request.state.caller
         if caller is None:
-            caller = self.identify(request.scope, dict(request.scope["headers"]))
+            caller = self.identify(request.scope, headers_of(request.scope))
         caller.check_role(needed)
         if (collection := request.path_params.get("collection")) is not None:
             caller.check_collection(collection)

@@ -33,10 +33,15 @@ _BRIEF = 0.125
 is never far, and those who are accepted hardly wait."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class Turns:
     """Belongs to one event loop; not thread-safe.
 
-    `images`, `pixels`: accepted and not answered; `coming`: images that are being decoded just now.
+    `images`, `pixels`: accepted and not answered; `coming`: images that are being decoded just now, and
+    `none_coming` is called when the last of them was.
     `places`: turns under way at the same time. While far more comes than can be done, and of bulk while
     people search, only `fewest`, which keep everything busy: more are not done sooner, but each takes longer.
     """
@@ -56,6 +61,7 @@ class Turns:
         self._running = self._decoding = 0
         self._held = Counter[str]()
         self._told = -_TELL_EVERY
+        self.none_coming: Callable[[], None] = _nothing
 
     def fit(self, places: int, fewest: int) -> None:
         """Set how many turns are under way at the same time."""
@@ -124,6 +130,8 @@ class Turns:
         self._decoding -= pixels
         self.coming -= 1
         self._begin()
+        if not self.coming:
+            self.none_coming()
 
     def _check(self, caller: str, priority: Priority, more: Size) -> None:
         try:

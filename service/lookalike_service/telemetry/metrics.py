@@ -164,8 +164,11 @@ class Metrics:
     ) -> Histogram:
         return Histogram(name, what, labels, buckets=buckets, registry=self.registry)
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Record an answered request; `route` is the template that its path matched."""
+    def request(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Record an answered request; `route` is the template that its path matched.
+
+        `seconds`: how long it took; None for one that was refused before anything could be timed.
+        """
         method = method if method in _METHODS else "other"  # or callers could make series
         key = method, route, status
         known = self._answered.get(key)
@@ -174,7 +177,8 @@ class Metrics:
             self._answered[key] = known
         counter, histogram = known
         counter.inc()
-        histogram.observe(seconds)
+        if seconds is not None:
+            histogram.observe(seconds)
 
     def stage(self, name: Stage) -> AbstractContextManager[object]:
         """Record the time of what goes on inside, and a span where that is asked for."""
