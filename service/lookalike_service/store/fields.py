@@ -3,7 +3,7 @@
 A field that is seen for the first time gets an index of its type at once, while few points can hold it:
 later it would cost a pass over all. Declared indexes come first. Not indexed are fields beyond the
 thirty-second, texts (strings of more than 128 characters) and what lies deeper than four levels; filters
-find them too, by looking at every point.
+find them too, by looking at every point. A filter by a field that no image has is refused.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from functools import lru_cache
 from typing import Any
 
 from lookalike_service.errors import InvalidFilter
+from lookalike_service.store.engine import Engine
 from lookalike_service.store.filters import (
+    EVERYTHING,
     HasId,
     IsEmpty,
     IsNull,
     Where,
     clustering_of,
+    parse_filter,
     quoted,
 )
-from lookalike_service.store.protocol import Collection, FieldType
+from lookalike_service.store.protocol import Collection, FieldType, Filter
 
 MOST_INDEXES = 32
 MOST_FIELDS = 128
@@ -99,7 +102,20 @@ def _type(value: object) -> FieldType:
     return "integer" if isinstance(value, int) and -(2**63) <= value < 2**63 else "float"
 
 
-def unknown(collection: Collection, where: Where) -> list[str]:
+def checked_filter(engine: Engine, at: Collection, filter: Filter | None) -> Where:
+    """The filter as a tree. Raises InvalidFilter, also for a field that no image has.
+
+    A slip of the pen would pass for no hits, or in `must_not` for all of them.
+    """
+    where = parse_filter(filter)
+    for path in _unknown(at, where):
+        having = Where(must_not=(IsEmpty(path),))
+        if engine.count(at.stored_as, EVERYTHING) and not engine.count(at.stored_as, having):
+            raise _no_such_field(at, path)
+    return where
+
+
+def _unknown(collection: Collection, where: Where) -> list[str]:
     """The metadata fields that a filter compares values of and no image is known to have."""
     known = {_PLACE.sub("", field) for field in collection.fields}
     return [
@@ -119,7 +135,7 @@ def _compared(where: Where) -> Iterator[str]:
             yield condition.key
 
 
-def no_such_field(collection: Collection, path: str) -> InvalidFilter:
+def _no_such_field(collection: Collection, path: str) -> InvalidFilter:
     """Names the field, the one that was probably meant, and those there are."""
     known = sorted(collection.fields)
     close = difflib.get_close_matches(path, known, n=1)

@@ -1,18 +1,24 @@
 """Where the labels of clusterings are kept: beside the points, never in their payload.
 
 Writing the payload of a point takes it out of the HNSW graph, so one re-clustering would cost the
-whole index. Points and labels meet again in `PointStore`: hits carry them, filters use them.
+whole index. Points and labels meet again in `reading` and `search`: hits carry them, filters use them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.store.filters import Where
+from lookalike_service.store.protocol import Hit, Record
+
+T = TypeVar("T", Hit, Record)
+LabelsOf = Mapping[str, dict[str, int]]
+"""{id: {clustering: label}} of points that have any."""
 
 _CONFIDENCE = "@confidence"
 CERTAIN = 10_000
@@ -36,6 +42,12 @@ def read_labels(labels: Mapping[str, int]) -> dict[str, dict[str, Any]]:
         if name.endswith(_CONFIDENCE)
     }
     return {"clusters": clusters} | ({"confidences": confidences} if confidences else {})
+
+
+def labelled(item: T, labels: LabelsOf) -> T:
+    """A hit or record with its labels in the payload."""
+    of_item = labels.get(item.id)
+    return item if not of_item else replace(item, payload=item.payload | read_labels(of_item))
 
 
 class LabelView(Protocol):

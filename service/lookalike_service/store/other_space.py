@@ -9,10 +9,9 @@ from lookalike_service.errors import SpaceMismatch
 from lookalike_service.store.engine import Engine
 from lookalike_service.store.filters import has_ids
 from lookalike_service.store.point_checks import unit_vectors
-from lookalike_service.store.protocol import MADE_FROM, Collection, OtherSpace, Point
+from lookalike_service.store.protocol import MADE_FROM, THUMBNAIL, Collection, OtherSpace, Point
 
 _BATCH = 256
-_THUMBNAIL = ("thumbnail",)
 
 
 def named(collection: Collection) -> str:
@@ -96,7 +95,7 @@ def fill(engine: Engine, collection: Collection, other: OtherSpace, points: Sequ
 
 
 def _payloads(
-    engine: Engine, stored_as: str, ids: Sequence[str], without: Sequence[str] = _THUMBNAIL
+    engine: Engine, stored_as: str, ids: Sequence[str], without: Sequence[str] = (THUMBNAIL,)
 ) -> dict[str, dict[str, Any]]:
     found = engine.retrieve(stored_as, ids, vector=None, without=without)
     return {record.id: record.payload for record in found}

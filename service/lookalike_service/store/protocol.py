@@ -24,6 +24,8 @@ Filter = Mapping[str, Any]
 
 MADE_FROM = "made_from"
 """Payload key of points whose vector is of the image's `thumbnail`, not of the image itself."""
+THUMBNAIL = "thumbnail"
+"""Payload key of an image's thumbnail, which is read only when asked for."""
 _NAMESPACE = uuid.UUID("6f2d7a52-6c8b-5c0e-9d43-1f0a7c1be7a1")
 
 
