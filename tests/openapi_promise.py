@@ -202,7 +202,7 @@ def main() -> None:
     with fake_service() as service:
         document = service.client.get("/openapi.json").json()
     PROMISE.parent.mkdir(parents=True, exist_ok=True)
-    PROMISE.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    PROMISE.write_text(json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
