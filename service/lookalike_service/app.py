@@ -92,8 +92,8 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             stack.callback(idle.cancel)
             watching = asyncio.create_task(watch(context))
             stack.callback(watching.cancel)
-            # What is there now stays. Else each full collection looks at all of it, and holds every request up
-            # for a quarter of a second.
+            # What is there now stays. Else each full collection looks at all of it, and holds every
+            # request up for a quarter of a second.
             gc.collect()
             gc.freeze()
             log.info("ready", model=service.encoders.default, store=store.kind)
