@@ -112,13 +112,14 @@ def test_the_rest_of_a_refused_body_is_not_waited_for_for_ever(service: Serving)
 
 def test_a_refused_connection_is_closed_when_nothing_comes_any_more() -> None:
     """Also where the body came after the head, which makes uvicorn forget its timer."""
-    with serving(max_queue=FULL) as service, full(service), service.connect() as connection:
+    with serving(max_queue=FULL) as service, full(service):
         service.server.config.timeout_keep_alive = 1
-        whole = request(jpeg())
-        connection.sendall(whole[:-10])
-        assert answer(connection)[0].startswith(b"HTTP/1.1 429 ")
-        connection.sendall(whole[-10:])
-        assert connection.recv(1) == b""
+        with service.connect() as connection:
+            whole = request(jpeg())
+            connection.sendall(whole[:-10])
+            assert answer(connection)[0].startswith(b"HTTP/1.1 429 ")
+            connection.sendall(whole[-10:])
+            assert connection.recv(1) == b""
 
 
 def test_an_old_client_is_refused_in_its_own_way(service: Serving) -> None:
