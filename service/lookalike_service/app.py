@@ -92,10 +92,7 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             stack.callback(idle.cancel)
             watching = asyncio.create_task(watch(context))
             stack.callback(watching.cancel)
-            # What is there now stays. Else each full collection looks at all of it, and holds every
-            # request up for a quarter of a second.
-            gc.collect()
-            gc.freeze()
+            _leave_alone_what_is_there()
             log.info("ready", model=service.encoders.default, store=store.kind)
             yield context
 
@@ -128,13 +125,10 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
 
     def fit_batching(self, encoder: Encoder, embedder: Embedder) -> None:
         """Batch no more, and wait no longer for company, than was measured to pay."""
-        plan, most = encoder.info.plan, settings.max_batch_size
-        longest = settings.max_wait_ms / 1000
-        if plan is None:  # nothing was measured
-            batching = Batching(most, passes=1, standby=0, max_wait=longest)
-        else:
-            embedder.fit_to(plan, most)
-            batching = Batching.of(plan, most, longest)
+        plan = encoder.info.plan
+        if plan is not None:
+            embedder.fit_to(plan, settings.max_batch_size)
+        batching = Batching.of(plan, settings.max_batch_size, settings.max_wait_ms / 1000)
         self._limiter = anyio.CapacityLimiter(batching.passes)
         # Images in streams of their own are not faster together, so none need wait while a stream is free.
         dispatcher, turns = self.dispatchers["encode"], embedder.turns
@@ -148,6 +142,12 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
         """Let go of whatever still waits for a batch."""
         for dispatcher in self.dispatchers.values():
             dispatcher.shutdown()
+
+
+def _leave_alone_what_is_there() -> None:
+    """Or each full collection looks at all of it, and holds every request up for a quarter of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _unload_idle(encoders: ServedEncoders) -> None:

@@ -37,8 +37,10 @@ class Batching:
     max_wait: float
 
     @classmethod
-    def of(cls, plan: Plan, most: int, max_wait: float) -> Batching:
-        """No more than was measured to pay."""
+    def of(cls, plan: Plan | None, most: int, max_wait: float) -> Batching:
+        """No more, and no longer, than was measured to pay; one pass at a time if nothing was."""
+        if plan is None:
+            return cls(most, passes=1, standby=0, max_wait=max_wait)
         passes = plan.passes_at_once
         return cls(plan.pipelined_batch(most), passes, passes - plan.streams, plan.wait(max_wait))
 
