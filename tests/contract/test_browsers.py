@@ -106,6 +106,7 @@ def test_a_preflight_is_answered_to_the_allowed_origins_alone(locked: FakeServic
         assert "access-control-allow-origin" not in refused.headers
     for answer in (granted, refused):
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
 
 
 def test_by_default_no_origin_may_read_answers(unlocked: FakeService) -> None:

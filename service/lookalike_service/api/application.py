@@ -95,7 +95,7 @@ def create_app(open_context: OpenContext, settings: Settings, metrics: Metrics) 
         # Requests are traced and counted by `Entrance`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
-            *cross_origin(settings),
+            *cross_origin(settings, has_keys=gate.has_keys),
             Middleware(Entrance, admission=admission, bodies=bodies, metrics=metrics),
         ],
     )

@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from lookalike_service.settings import Settings
 
@@ -30,29 +31,31 @@ def every_answer(*, has_keys: bool) -> dict[bytes, bytes]:
 
 
 class CrossOrigin(CORSMiddleware):
-    """CORS, whose own answers have the headers that all have."""
-
-    def preflight_response(self, request_headers: Headers) -> Response:
-        """See `CORSMiddleware`."""
-        response = super().preflight_response(request_headers)
-        response.raw_headers.extend(SECURITY.items())
-        return response
-
-
-def cross_origin(settings: Settings) -> list[Middleware]:
-    """CORS for the origins in the settings, by default none.
+    """CORS for the origins in the settings, whose own answers have the headers that all have.
 
     Cookies are not used, so that a browser adds nothing by itself that would let a page in.
     """
-    if not settings.cors_origins:
-        return []
-    return [
-        Middleware(
-            CrossOrigin,
+
+    def __init__(self, app: ASGIApp, settings: Settings, *, has_keys: bool) -> None:
+        super().__init__(
+            app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=_SENT,
             expose_headers=_READ,
             max_age=_REMEMBERED_SECONDS,
         )
-    ]
+        self._added = every_answer(has_keys=has_keys)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """See `CORSMiddleware`."""
+        response = super().preflight_response(request_headers)
+        response.raw_headers.extend(self._added.items())
+        return response
+
+
+def cross_origin(settings: Settings, *, has_keys: bool) -> list[Middleware]:
+    """What lets pages of other origins in, by default none."""
+    if not settings.cors_origins:
+        return []
+    return [Middleware(CrossOrigin, settings=settings, has_keys=has_keys)]
