@@ -21,9 +21,8 @@ PATIENCE = 60.0
 def fragile_service(folder: Path, **variables: str) -> Iterator[LiveService]:
     """A live service that starts fast and whose embeddings can be compared bit for bit."""
     with contextlib.ExitStack() as stack:
-        with (
-            pytest.MonkeyPatch.context() as patch
-        ):  # for its start alone: other services may follow
+        # For its start alone: other services may follow.
+        with pytest.MonkeyPatch.context() as patch:
             patch.setenv("LOOKALIKE_MODEL", "pixels:8x8-rgb")
             for name, value in variables.items():
                 patch.setenv(name, value)
