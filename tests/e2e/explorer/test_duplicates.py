@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from lookalike import Lookalike
 from tests.e2e.explorer.conftest import Explored
@@ -51,7 +51,14 @@ def search(explored: Explored) -> Page:
     page.get_by_role("button", name="Look for duplicates").click()
     page.get_by_role("button", name="Look for them").click()
     expect(page.get_by_role("heading", name="Group 1 of 3")).to_be_visible(timeout=JOB_MS)
+    pictures_are_shown(page.get_by_role("list", name="Images of the group"))
     return page
+
+
+def pictures_are_shown(images: Locator) -> None:
+    """Wait for the picture of each image: one that is deleted before it was fetched is not found."""
+    expect(images.get_by_role("listitem").first).to_be_visible()
+    expect(images.locator("img")).to_have_count(images.get_by_role("listitem").count())
 
 
 def test_groups_are_decided_with_the_keyboard_and_deleted_after_a_question(
@@ -79,7 +86,7 @@ def test_groups_are_decided_with_the_keyboard_and_deleted_after_a_question(
     expect(marked).to_contain_text("2 of 3 groups decided")
     page.keyboard.press("d")
     dialog = page.get_by_role("dialog", name=f"Delete {first - 1}")
-    expect(dialog).to_be_visible()
+    pictures_are_shown(dialog.get_by_role("list", name="Images to be deleted"))
     assert len(ids(copies)) == 9
     dialog.get_by_role("button", name="Delete").last.click()
     expect(page.get_by_role("heading", name="of 2")).to_be_visible()
@@ -113,6 +120,7 @@ def test_the_plan_is_a_list_and_is_applied_only_when_agreed_to(copies: Explored)
     page.get_by_label("All at once").check()
     page.get_by_label("Near").uncheck()
     expect(page.get_by_text("3 would go, 6 stay")).to_be_visible()
+    pictures_are_shown(page.get_by_role("list", name="Images that would go"))
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the plan as CSV").click()
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))

@@ -24,7 +24,9 @@ export function Review({ found, onBack }: { found: Found; onBack: () => void }) 
   const { pictures, others, failures } = found;
   const known = collections.value ?? [];
   const here = known.find((one) => one.name === route.value.collection);
-  const [target, setTarget] = useState(here && route.value.params["new"] === undefined ? here.name : NEW);
+  const [chosen, choose] = useState<string>();
+  // Not fixed when this opens: the collection just indexed into may not be listed yet.
+  const target = chosen ?? (here && route.value.params["new"] === undefined ? here.name : NEW);
   const [name, setName] = useState(found.name);
   const [model, setModel] = useState<string>();
   const [labelled, setLabelled] = useState(true);
@@ -68,7 +70,7 @@ export function Review({ found, onBack }: { found: Found; onBack: () => void }) 
             <Select
               id={id}
               value={target}
-              onChange={setTarget}
+              onChange={choose}
               options={[[NEW, "A new collection"] as const, ...known.map((one) => [one.name, `${one.name} (${counted(one.points, "image")})`] as const)]}
             />
           )}
