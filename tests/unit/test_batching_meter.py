@@ -81,6 +81,22 @@ def test_what_cannot_be_done_by_far_is_told_within_seconds_and_forgotten_later(t
     assert not meter.overloaded("interactive", now + 60)
 
 
+def test_when_a_flood_is_over_those_who_go_on_are_soon_not_too_many() -> None:
+    meter, now = worked(100, 1), 1.0
+    for number in range(10_000):  # ten times what can be done
+        now = 1 + number / 1000
+        meter.offer("interactive", 1, now)
+        if number % 10 == 0:
+            meter.finish("interactive", 1, now, backlog=True)
+    assert meter.overloaded("interactive", now)
+    over = now
+    while meter.overloaded("interactive", now):
+        now += 0.01
+        meter.finish("interactive", 1, now, backlog=True)
+        meter.offer("interactive", 1, now)
+    assert now - over < SECONDS
+
+
 def test_bulk_counts_on_what_urgent_work_leaves_and_at_least_on_its_share() -> None:
     meter = worked(100, 1)
     assert meter.speed("bulk", 1.0) == pytest.approx(100)

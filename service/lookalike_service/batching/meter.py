@@ -20,7 +20,9 @@ _TOO_MUCH = 2.0
 """Offered more than this many times what can be done, waiting helps nobody: the queue would only stay full.
 
 Callers who each wait for their answer offer exactly what is done, however many they are: at first all at once
-what the queue holds at most, hence offers are remembered for twice as long as it may be."""
+what the queue holds at most, hence offers are remembered for twice as long as it may be. And when a flood is
+over, those who go on must not be refused for as long: what came lately counts as well, and it must be too much
+by both."""
 
 
 class Meter:
@@ -34,9 +36,9 @@ class Meter:
         self.rate: float | None = None
         self._done = self._seconds = self._known = 0.0
         self._since: float | None = None
-        self._offered, self._finished = (
-            {priority: _Decaying(2 * seconds(priority)) for priority in PRIORITIES}
-            for _ in range(2)
+        self._offered, self._finished, self._lately = (
+            {priority: _Decaying(times * seconds(priority)) for priority in PRIORITIES}
+            for times in (2, 2, 0.25)
         )
         self._typical = {"interactive": 1.0, "bulk": 1.0}
         self._came = {"interactive": -math.inf, "bulk": -math.inf}
@@ -46,7 +48,9 @@ class Meter:
         self._came[priority] = now
         if cost is not None:
             self._typical[priority] += _TYPICAL_WEIGHT * (cost - self._typical[priority])
-        self._offered[priority].add(self._typical[priority] if cost is None else cost, now)
+        cost = self._typical[priority] if cost is None else cost
+        self._offered[priority].add(cost, now)
+        self._lately[priority].add(cost, now)
 
     def finish(self, priority: Priority, cost: float, now: float, *, backlog: bool) -> None:
         """Count work that is done. `backlog`: whether more waits for its place."""
@@ -70,7 +74,8 @@ class Meter:
         if speed is None:
             return False
         possible = max(speed, self._finished[priority].per_second(now))
-        return self._offered[priority].per_second(now) > _TOO_MUCH * possible
+        offered = min(rates[priority].per_second(now) for rates in (self._offered, self._lately))
+        return offered > _TOO_MUCH * possible
 
     def recently(self, priority: Priority, now: float) -> bool:
         """Whether a request of this priority came in the last seconds."""

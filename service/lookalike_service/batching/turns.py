@@ -179,14 +179,16 @@ class Turns:
         if speed is None:
             return
         ahead, most = self._queue.ahead(priority, caller), speed * self.bounds.seconds(priority)
-        if self._meter.overloaded(priority, now):
+        flooded = self._meter.overloaded(priority, now)
+        if flooded:
             most = min(most, self.fewest * _BRIEF)
         if ahead > most:
-            raise refusal(
-                "wait",
-                (ahead - most) / speed,
-                f"This would wait {ahead / speed:.1f} s for its turn, longer than is accepted now.",
+            why = (
+                "Far more comes than can be done, so hardly anything may wait."
+                if flooded
+                else f"This would wait {ahead / speed:.1f} s for its turn, longer than is accepted."
             )
+            raise refusal("wait", (ahead - most) / speed, why)
 
     def _seconds(self, cost: float) -> float:
         return cost / self._meter.rate if self._meter.rate else 0.0
