@@ -88,7 +88,10 @@ class Server(uvicorn.Server):
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One connection: so much time and room for the headers of a request, and only so many beside it."""
+    """One connection: so much time and room for the headers of a request, and only so many beside it.
+
+    `head_seconds`: also for reading what is sent.
+    """
 
     stopping: threading.Event
     shedding: Shedding
@@ -97,34 +100,50 @@ class BoundedConnection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._head_bytes = 0
+        self._crowded = False
+        self._bare_bytes = 0
+        """What came since the last piece of a body: headers, trailers, what frames the pieces."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._rest_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
         """Expect a request, or refuse it where there are too many connections."""
         super().connection_made(transport)
-        if len(self.connections) > self.most:
-            self.app = _too_many_connections
+        self._crowded = len(self.connections) > self.most
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
         self._head_came()
+        self._was_read()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless a request's headers take too much room."""
+        """Read on, unless what is no body takes too much room."""
+        self._bare_bytes += len(data)
         super().data_received(data)
+        if self._bare_bytes <= _HEAD_BYTES or self.transport.is_closing():
+            return
         if self._head_timer is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response(f"The request's headers exceed {_HEAD_BYTES} bytes.")
+            self.send_400_response(f"The request's headers exceed {_HEAD_BYTES} bytes.")
+        else:  # an answer may be under way
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """A request begins; its first bytes may have come with those of the one before."""
         super().on_message_begin()
         self._expect_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header; what comes after the body is none."""
+        if self._head_timer is not None:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece of the body on."""
+        self._bare_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The headers are there: start the request, or refuse it where it would only wait."""
@@ -134,8 +153,13 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.write(answer)
             self.on_response_complete()
             return
+        app = self.app
+        # Whoever asks only whether the process lives would restart it for what strangers do.
+        if self._crowded and self.url != b"/livez":
+            self.app = _too_many_connections
         super().on_headers_complete()
-        if self.stopping.is_set() or self.app is _too_many_connections:
+        self.app = app
+        if self.stopping.is_set() or self._crowded:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -158,6 +182,21 @@ class BoundedConnection(HttpToolsProtocol):
         if self.cycle.more_body and not self.transport.is_closing():
             self._rest_timer = self.loop.call_later(self.head_seconds, self.transport.close)
 
+    def pause_writing(self) -> None:
+        """What was sent is not read: wait, but not for ever."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It was read."""
+        self._was_read()
+        super().resume_writing()
+
+    def _was_read(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
     def _refusal(self) -> bytes | None:
         """The answer to a request that has no turn; None too where more than an answer is to be done."""
         under_way = self.cycle is not None and not self.cycle.response_complete
@@ -169,7 +208,7 @@ class BoundedConnection(HttpToolsProtocol):
             or not self.parser.should_keep_alive()
             or self.parser.should_upgrade()
             or self.stopping.is_set()
-            or self.app is _too_many_connections
+            or self._crowded
         ):
             return None
         path = self.url.partition(b"?")[0].decode("ascii", "replace")
@@ -178,7 +217,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         if self._head_timer is None:
-            self._head_bytes = 0
+            self._bare_bytes = 0
             self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
     def _head_came(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import psutil
 import pytest
 
 from tests.fakes.encoder import FakeEncoder
@@ -19,6 +20,11 @@ PATIENCE = 0.5
 """Seconds that the service waits for headers and bodies in these tests."""
 JPEG = {"content-type": "image/jpeg"}
 HEAD = b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+
+CHUNKED = (
+    b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +41,13 @@ def nothing_is_left_behind(service: Serving) -> Iterator[None]:
     embedder = service.app.state.context.embedder
     until(lambda: embedder.in_flight == 0, "the queue is empty again")
     assert httpx.get(f"{service.url}/readyz").status_code == 200
+
+
+def has_connections(service: Serving) -> bool:
+    return any(
+        one.status == psutil.CONN_ESTABLISHED and one.laddr.port == service.port
+        for one in psutil.Process().net_connections("tcp")
+    )
 
 
 def served(service: Serving) -> bool:
@@ -113,16 +126,46 @@ def test_headers_beyond_64_kb_are_refused(service: Serving) -> None:
         assert everything(connection)[:12] in {b"", b"HTTP/1.1 400"}
 
 
+@pytest.mark.parametrize("line", [b"X-A: 1\r\n", b"a"], ids=["many", "one without end"])
+def test_headers_after_a_body_have_no_more_room_than_those_before(
+    service: Serving, line: bytes
+) -> None:
+    """A chunked body may be followed by trailers."""
+    sent = 0
+    with service.connect() as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(CHUNKED + b"0\r\n")
+        while sent < 20_000_000:
+            sent += connection.send(line * (100_000 // len(line)))
+    assert sent < 20_000_000
+
+
+def test_a_header_after_a_body_is_left_out(service: Serving) -> None:
+    with service.connect() as connection:
+        body = b"%x\r\n%b\r\n0\r\nContent-Type: text/plain\r\n\r\n" % (len(jpeg()), jpeg())
+        connection.sendall(CHUNKED + body)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_answers_that_nobody_reads_are_not_kept_for_ever(service: Serving) -> None:
+    asked = 200
+    with service.connect() as connection:
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * asked)
+        until(lambda: not has_connections(service), "the connection is closed")
+        assert everything(connection).count(b"HTTP/1.1 200") < asked
+
+
 def test_more_connections_than_are_allowed_are_told_to_come_back(service: Serving) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(40):
             stack.enter_context(service.connect())
-        refused = httpx.get(f"{service.url}/livez")
+        refused = httpx.get(f"{service.url}/v1/models")
+        assert httpx.get(f"{service.url}/livez").status_code == 200  # or it would be restarted
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert int(refused.headers["retry-after"]) >= 1
         assert refused.headers["connection"] == "close"
     until(
-        lambda: httpx.get(f"{service.url}/livez").status_code == 200, "connections are free again"
+        lambda: httpx.get(f"{service.url}/v1/models").status_code == 200,
+        "connections are free again",
     )
 
 
