@@ -6,6 +6,7 @@ Anything else raises, so a template cannot use what would be rendered wrongly he
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -205,7 +206,9 @@ def _or(*values: Any) -> Any:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": lambda *values: sum(map(int, values)),
     "and": _and,
+    "ceil": lambda value: math.ceil(float(value)),
     "or": _or,
     "not": lambda value: not value,
     "gt": lambda a, b: a > b,

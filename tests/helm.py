@@ -28,6 +28,7 @@ WAYS: dict[str, dict[str, Any]] = {
         "persistence": {"existingClaim": "mine", "storageClass": "fast"},
         "cache": {"existingClaim": "weights"},
     },
+    "behind a load balancer": {"open": True, "settings": {"DRAIN_SECONDS": "7.5"}},
     "storage class": {"open": True, "persistence": {"storageClass": "fast", "size": "1Ti"}},
     "three on a server": KEYS
     | SERVER

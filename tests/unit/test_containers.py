@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 import yaml
 
+from lookalike_service.access.keyring import open_keyring
+from lookalike_service.api.browsers import Browsers
+from lookalike_service.errors import Forbidden, InvalidField
 from lookalike_service.settings import Settings
-from tests.unit.test_example_manifests import COMPOSE_FILES, EXAMPLES, compose_file, containers
+from tests.compose import ROOT, compose_file
+from tests.unit.test_example_manifests import COMPOSE_FILES, EXAMPLES, containers, manifests
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+MANUAL = (ROOT / "docs" / "operations.md").read_text()
 WRITTEN = {"/data", "/cache", "/tmp"}  # noqa: S108 - in containers
 
 
@@ -62,6 +66,73 @@ def test_ports_are_this_machines_images_are_pinned_and_volumes_declared(
             assert volume.endswith(":ro")
         else:
             assert source in declared
+
+
+def let_in() -> dict[str, str]:
+    """The variables of the manual's example of letting others in."""
+    found = re.findall(r"^    (LOOKALIKE_\w+)='?(.*?)'?$", MANUAL, re.MULTILINE)
+    return {name: value.replace("…", "0" * 64) for name, value in found}
+
+
+def given_to(service: dict[str, Any]) -> Settings:
+    """The settings about access that a Compose file gives to the service."""
+    found = service["environment"]
+    return Settings(
+        api_keys=found["LOOKALIKE_API_KEYS"],
+        hosts=tuple(json.loads(found["LOOKALIKE_HOSTS"])),
+        open=found["LOOKALIKE_OPEN"],
+    )
+
+
+def test_others_are_let_in_as_the_manual_says() -> None:
+    services = compose_file("docker-compose.yml", let_in())["services"]
+    settings = given_to(services["lookalike"])
+    assert open_keyring(settings) is not None
+    browsers, info = Browsers(settings, has_keys=True), {"path": "/v1/info", "method": "GET"}
+    for host in (b"search.example.com:3000", b"lookalike:3000", b"127.0.0.1:3000"):
+        browsers.check(info, {b"host": host})
+    with pytest.raises(Forbidden, match="LOOKALIKE_HOSTS"):
+        browsers.check(info, {b"host": b"elsewhere.example.com"})
+    assert services["lookalike"]["ports"] == ["0.0.0.0:3000:3000"]
+    assert services["lookalike-gpu"]["ports"] == ["0.0.0.0:3001:3000"]
+
+
+def test_the_compose_file_names_the_variables_of_the_manuals_example() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    named = re.findall(r"^    #   (LOOKALIKE_\w+)=", text, re.MULTILINE)
+    assert named == list(let_in())
+    assert f"'{let_in()['LOOKALIKE_HOSTS']}'" in text
+
+
+def test_without_keys_the_service_starts_unless_it_is_published_to_others() -> None:
+    service = compose_file("docker-compose.yml")["services"]["lookalike"]
+    assert open_keyring(given_to(service)) is None
+    published = {"LOOKALIKE_PUBLISH": "0.0.0.0"}  # noqa: S104 - what is to be refused
+    service = compose_file("docker-compose.yml", published)["services"]["lookalike"]
+    with pytest.raises(InvalidField, match="LOOKALIKE_API_KEYS"):
+        open_keyring(given_to(service))
+
+
+def stop_seconds() -> int:
+    """The time that the manual asks for between the signal to stop and the kill."""
+    return int(re.findall(r"Give the process (\d+) s\b", MANUAL)[0])
+
+
+@pytest.mark.parametrize("path", COMPOSE_FILES)
+def test_the_service_has_the_time_to_stop_that_the_manual_asks_for(path: str) -> None:
+    service = compose_file(path)["services"]["lookalike"]
+    assert service["stop_grace_period"] == f"{stop_seconds()}s"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_pod_has_the_time_to_stop_that_the_manual_asks_for(name: str) -> None:
+    spec = manifests(name)["Deployment"]["spec"]["template"]["spec"]
+    assert spec["terminationGracePeriodSeconds"] == stop_seconds()
+
+
+def test_the_service_on_gpus_is_this_machines_too() -> None:
+    variant = compose_file("docker-compose.yml")["services"]["lookalike-gpu"]
+    assert variant["ports"] == ["127.0.0.1:3001:3000"]
 
 
 @pytest.mark.parametrize("path", COMPOSE_FILES)
@@ -140,8 +211,9 @@ def test_grafana_finds_what_the_profile_gives_it() -> None:
     (source,) = yaml.safe_load(sources.read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
     dashboard = json.loads((folder / "grafana/dashboards/lookalike.json").read_text())
-    used = {panel["datasource"]["uid"] for panel in dashboard["panels"] if "datasource" in panel}
-    assert used == {source["uid"]}
+    chosen = dashboard["templating"]["list"][0]
+    assert (chosen["type"], chosen["query"]) == ("datasource", source["type"])
+    assert chosen["current"] == {"text": source["name"], "value": source["uid"]}
     config = yaml.safe_load((folder / "prometheus.yml").read_text())
     files = {volume.split(":")[1] for volume in prometheus["volumes"]}
     assert set(config["rule_files"]) <= files

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -15,8 +14,8 @@ import yaml
 
 from lookalike_service.access.exposure import check_address
 from lookalike_service.settings import Settings
+from tests.compose import ROOT, compose_file
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = {"shop": 8000, "photos": 8001}
 KUBERNETES = "1.29"  # the first with sidecars on by default
 COMPOSE_FILES = [
@@ -24,21 +23,6 @@ COMPOSE_FILES = [
     *(f"examples/{name}/docker-compose.yml" for name in EXAMPLES),
 ]
 IMAGE_HOST = re.findall(r"LOOKALIKE_HOST=(\S+)", (ROOT / "Dockerfile").read_text())[0]
-
-
-class Compose(yaml.SafeLoader):
-    """YAML with Compose's own tag for what replaces a list instead of adding to it."""
-
-
-def _list(loader: Compose, node: yaml.SequenceNode) -> list[Any]:
-    return list(loader.construct_sequence(node, deep=True))
-
-
-Compose.add_constructor("!override", _list)
-
-
-def compose_file(path: str) -> Any:
-    return Compose((ROOT / path).read_text()).get_single_data()
 
 
 def compose(name: str) -> Any:

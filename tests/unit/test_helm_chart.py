@@ -19,11 +19,13 @@ import yaml
 
 from lookalike_service.settings import Settings
 from tests.gotemplate import Refused
-from tests.helm import CHART, KEYS, META, ROOT, VALUES, WAYS, rendered
+from tests.helm import CHART, KEYS, META, ROOT, SCHEMA, VALUES, WAYS, merged, rendered
 
 KUBERNETES = "1.29"
 OPERATORS = {"ServiceMonitor", "PrometheusRule"}
 """Kinds of the Prometheus operator, which Kubernetes does not know."""
+FIXED = {"PORT", "DATA", "CACHE", "API_KEYS"}
+"""Settings that the chart leaves alone, because its probes, volumes and Secret fit to them."""
 
 
 def kind(documents: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
@@ -86,6 +88,29 @@ def test_every_setting_in_the_pod_is_one_of_the_service(way: str) -> None:
     names = [name for name in environment(rendered(WAYS[way])) if name.startswith("LOOKALIKE_")]
     assert set(names) <= known
     assert len(names) == len(set(names))
+
+
+def test_settings_may_be_all_of_the_service_but_those_of_the_chart_itself() -> None:
+    known, own = {name.upper() for name in Settings.model_fields}, set(FIXED)
+    for over in WAYS.values():
+        given = {f"LOOKALIKE_{name}" for name in merged(VALUES, over)["settings"]}
+        own |= {
+            name.removeprefix("LOOKALIKE_") for name in environment(rendered(over)).keys() - given
+        }
+    assert {"HOST", "OPEN", "API_KEYS_FILE", "MODEL", "QDRANT_URL"} <= own
+    assert set(SCHEMA["properties"]["settings"]["propertyNames"]["enum"]) == known - own
+
+
+@pytest.mark.parametrize(
+    ("way", "seconds"), [("one pod, open", 65), ("behind a load balancer", 73)]
+)
+def test_a_pod_has_the_time_to_hear_of_its_end_to_drain_and_to_answer(
+    way: str, seconds: int
+) -> None:
+    spec = pod(rendered(WAYS[way]))
+    assert spec["terminationGracePeriodSeconds"] == seconds
+    asleep = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert asleep == ["sleep", "5"]
 
 
 def test_probes_and_service_reach_the_port_by_name() -> None:
@@ -193,6 +218,9 @@ def test_what_would_not_work_is_refused_with_what_to_do(over: dict[str, Any], wo
         {"qdrant": {"url": "qdrant:6333"}},
         {"settings": {"MAX_QUEUE": 512}},
         {"settings": {"max_queue": "512"}},
+        {"settings": {"MAX_QUEU": "8080"}},
+        {"settings": {"PORT": "8080"}},
+        {"settings": {"DRAIN_SECONDS": "a while"}},
         {"persistence": {"size": "lots"}},
         {"service": {"type": "Ingress"}},
     ],

@@ -139,6 +139,25 @@ def test_panels_do_not_overlap_and_have_a_description() -> None:
         assert place["x"] + place["w"] <= 24
 
 
+def data_sources(part: Any) -> Iterator[Any]:
+    """Every data source that a part of the dashboard names."""
+    if isinstance(part, dict):
+        yield from [part["datasource"]] if "datasource" in part else []
+    for inner in part.values() if isinstance(part, dict) else part:
+        if isinstance(inner, dict | list):
+            yield from data_sources(inner)
+
+
+def test_the_dashboard_asks_the_prometheus_that_is_chosen_on_it() -> None:
+    first = DASHBOARD["templating"]["list"][0]
+    assert first["type"] == "datasource"
+    chosen = {"type": first["query"], "uid": f"${{{first['name']}}}"}
+    used = list(data_sources(DASHBOARD))
+    asking = [panel for panel in DASHBOARD["panels"] if "targets" in panel]
+    assert all(panel["datasource"] == chosen for panel in asking)
+    assert used == [chosen] * len(used)
+
+
 def test_every_alert_is_tested_to_fire_and_to_be_silent() -> None:
     _, sick = yaml.safe_load((FOLDER / "alerts_test.yml").read_text())["tests"]
     (fired,) = (each["exp_samples"] for each in sick["promql_expr_test"])
