@@ -49,29 +49,37 @@ def serve(  # noqa: PLR0917 - typer reads the options off the signature
 def run() -> None:
     """Serve with the settings of the environment until a signal comes."""
     # Imported late: torch and BentoML take seconds, and `--help` needs neither.
+    import structlog  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
 
     from lookalike_service import logs  # noqa: PLC0415
     from lookalike_service.access.exposure import check_address  # noqa: PLC0415
     from lookalike_service.access.keyring import open_keyring  # noqa: PLC0415
+    from lookalike_service.environment import unfit_values, unknown_names  # noqa: PLC0415
     from lookalike_service.errors import InvalidField  # noqa: PLC0415
+    from lookalike_service.port import check_free  # noqa: PLC0415
     from lookalike_service.settings import get_settings  # noqa: PLC0415
 
     try:
         settings = get_settings()
     except ValidationError as error:
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            typer.echo(
-                f"LOOKALIKE_{name}: {problem['msg']} (given: {problem['input']!r})", err=True
-            )
+        for line in unfit_values(error):
+            typer.echo(line, err=True)
         raise typer.Exit(2) from error
     logs.configure(settings.log_format, secrets=settings.secrets)
     logs.log_uncaught()
+    for what, todo in unknown_names(os.environ):
+        structlog.get_logger(__name__).warning(f"{what}: {todo}")
     try:
         check_address(settings, has_keys=open_keyring(settings) is not None)
     except InvalidField as error:
         typer.echo(f"lookalike serve: {error.detail}", err=True)
+        raise typer.Exit(2) from error
+    try:
+        check_free(settings.host, settings.port)
+    except OSError as error:
+        where = f"port {settings.port} of {settings.host}"
+        typer.echo(f"lookalike serve: {where}: {error.strerror}; see --port and --host", err=True)
         raise typer.Exit(2) from error
     from lookalike_service import http_server  # noqa: PLC0415
     from lookalike_service.app import Lookalike  # noqa: PLC0415

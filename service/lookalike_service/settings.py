@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PlanName = Literal[
     "float32",
@@ -25,6 +27,28 @@ PlanName = Literal[
 """The ways to run a network; `encoders/plans/engines.py` says what each is."""
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\[\]:-]+$")]
+
+
+def _read_list(value: object) -> object:
+    """The list that a variable's text is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if isinstance(found, list):
+        return found
+    example = json.dumps([part.strip(" []\"'") for part in value.split(",")])
+    raise PydanticCustomError(
+        "json_list", "must be a JSON list, such as '{example}'", {"example": example}
+    )
+
+
+_T = TypeVar("_T")
+# Read by ourselves: where the text is no JSON, pydantic-settings' own error does not name the variable.
+# Without JSON a list would be ambiguous: paths of encoders may have commas.
+JsonList = Annotated[tuple[_T, ...], NoDecode, BeforeValidator(_read_list)]
 
 
 def _cache_folder() -> Path:
@@ -59,16 +83,16 @@ class Settings(BaseSettings):
         False,
         description="Answer others than this machine without keys: something in front authenticates.",
     )
-    hosts: tuple[str, ...] = Field(
+    hosts: JsonList[str] = Field(
         (),
         description="Host names that requests may be for besides this machine's own, as a JSON list; by "
         "default any, but without keys none.",
     )
-    cors_origins: tuple[Origin, ...] = Field(
+    cors_origins: JsonList[Origin] = Field(
         (),
         description="Origins whose pages may use the service, as a JSON list of scheme://host[:port].",
     )
-    url_hosts: tuple[str, ...] = Field(
+    url_hosts: JsonList[str] = Field(
         (),
         description="Hosts that pictures may be fetched from, as a JSON list of names and patterns such as "
         "`*.example.com`; by default none.",
@@ -93,10 +117,10 @@ class Settings(BaseSettings):
         "they read thumbnails.",
     )
     model: str = Field("timm:tf_efficientnet_lite0", description="Default encoder.")
-    models: tuple[str, ...] = Field(
+    models: JsonList[str] = Field(
         (), description="Further encoders that requests may name, as a JSON list of specs."
     )
-    preload: tuple[str, ...] = Field(
+    preload: JsonList[str] = Field(
         (), description="Those of them to load at start instead of on first use, as a JSON list."
     )
     model_memory_bytes: int = Field(
@@ -132,7 +156,7 @@ class Settings(BaseSettings):
     cache: Path = Field(
         default_factory=_cache_folder, description="Folder of what can be computed again."
     )
-    plan: Literal["auto"] | PlanName = Field(
+    plan: Literal["auto", PlanName] = Field(
         "auto", description="How networks run: `auto` measures at first start; `float32` is plain."
     )
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
+from lookalike_service.environment import unfit_values
 from lookalike_service.errors import LookalikeError, UnknownCollection
 from lookalike_service.settings import get_settings
 from lookalike_service.store.archive import ArchiveSource, ArchiveTarget
@@ -52,6 +54,10 @@ def store(
     except LookalikeError as error:
         typer.echo(f"lookalike store: {error.detail}", err=True)
         raise typer.Exit(1) from error
+    except ValidationError as error:
+        for line in unfit_values(error):
+            typer.echo(line, err=True)
+        raise typer.Exit(2) from error
     for name, points in copied.items():
         typer.echo(f"{name}: {points} points")
     if not copied:

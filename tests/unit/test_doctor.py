@@ -6,17 +6,24 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from lookalike_indexer.app import run
+from lookalike_service.access.keys import entry, write_keys
 from lookalike_service.doctor import command, machine, packages
 from lookalike_service.doctor.command import CHECKS, examine
 from lookalike_service.doctor.configuration import access, read_settings, store
 from lookalike_service.doctor.finding import Finding, Surroundings
 from lookalike_service.doctor.weights import encoders
+from lookalike_service.encoders import hub
+from lookalike_service.environment import unfit_values
+from lookalike_service.settings import Settings
 from tests.fakes.doctor import NOWHERE, around, only, states
 
 Patch = pytest.MonkeyPatch
@@ -106,6 +113,37 @@ def test_a_value_that_will_not_do_is_a_problem_and_other_checks_go_on(monkeypatc
     assert {f.state for f in told} <= {"ok", "warning", "skipped"}, told
 
 
+def test_every_list_without_json_is_a_problem_that_names_its_variable_and_shows_how_to_write_it(
+    monkeypatch: Patch,
+) -> None:
+    for name in ("HOSTS", "CORS_ORIGINS", "URL_HOSTS", "MODELS", "PRELOAD"):
+        monkeypatch.setenv(f"LOOKALIKE_{name}", "a.example, b.example")
+    settings, found = read_settings({})
+    assert settings is None
+    shown = """must be a JSON list, such as '["a.example", "b.example"]' (given: 'a.example, b.example')"""
+    assert {f.what for f in found} == {
+        f"LOOKALIKE_{name}: {shown}"
+        for name in ("HOSTS", "CORS_ORIGINS", "URL_HOSTS", "MODELS", "PRELOAD")
+    }
+
+
+def test_an_unknown_plan_is_one_problem_with_all_that_are_allowed(monkeypatch: Patch) -> None:
+    monkeypatch.setenv("LOOKALIKE_PLAN", "fast")
+    _, (finding,) = read_settings({})
+    assert finding.what.startswith("LOOKALIKE_PLAN: Input should be 'auto', 'float32', ")
+    assert finding.what.endswith("'bfloat16-compiled' (given: 'fast')")
+
+
+def test_a_value_that_may_be_secret_is_not_shown() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(
+            qdrant_url=["http://me:hunter2@q"], api_keys=["hunter2"], qdrant_api_key=["hunter2"]
+        )
+    lines = unfit_values(caught.value)
+    assert len(lines) == 3
+    assert not any("hunter2" in line for line in lines)
+
+
 def test_without_the_service_extra_settings_are_skipped(monkeypatch: Patch) -> None:
     monkeypatch.setitem(sys.modules, "pydantic", None)
     settings, (finding,) = read_settings({})
@@ -120,6 +158,18 @@ def test_an_address_that_others_reach_needs_keys_or_a_word() -> None:
     assert found.state == "problem"
     assert found.todo
     assert "lookalike keys new" in found.todo
+
+
+def test_keys_none_of_which_is_in_force_are_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    for keys, state in (
+        ([], "warning"),
+        ([entry("a", "read", expires=datetime(2020, 1, 1, tzinfo=UTC))], "warning"),
+        ([entry("a", "read")], "ok"),
+    ):
+        file.write_text(write_keys(keys))
+        assert only(access, around(api_keys_file=file)).state == state
+        assert only(access, around(api_keys=write_keys(keys))).state == state
 
 
 def test_options_that_the_store_cannot_meet_are_a_problem() -> None:
@@ -137,6 +187,54 @@ def test_encoders_are_known_by_name_and_by_where_their_weights_are() -> None:
     assert [f.state for f in found] == ["ok", "warning"]
     assert "not on this machine" in found[1].what
     assert only(encoders, around(model="timm:")).state == "problem"
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "what"),
+    [
+        ("timm:nosuchmodel", "problem", "timm has no 'nosuchmodel'"),
+        ("timm:resnet50.a1_in1k", "warning", "not on this machine"),
+        ("timm:resnet50?pool=gem", "warning", "not on this machine"),
+        ("timm:tf_efficientnet_lite0?pool=gem", "ok", "installed"),
+        ("timm:resnet50@/nowhere/own.pth", "problem", "no '/nowhere/own.pth' on this machine"),
+        ("head:/nowhere/breeds", "problem", "no '/nowhere/breeds' on this machine"),
+        ("open_clip:nosuch/openai", "problem", "open_clip has no architecture 'nosuch'"),
+        ("open_clip:ViT-B-32/nosuch", "problem", "it has: openai, "),
+        ("open_clip:ViT-B-16/openai", "warning", "not on this machine"),
+    ],
+)
+def test_encoders_beside_the_catalogue_are_looked_up_in_their_library(
+    monkeypatch: Patch, model: str, state: str, what: str
+) -> None:
+    monkeypatch.setattr(hub, "cached", lambda *_: None)
+    found = only(encoders, around(model=model))
+    assert (found.state, what in found.what) == (state, True), found
+
+
+def test_weights_in_the_cache_are_told_and_own_ones_or_without_the_library_seen_when_loaded(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(hub, "cached", lambda *_: tmp_path)
+    assert only(encoders, around(model="timm:resnet50.a1_in1k")).what.endswith(": offline")
+    own = only(encoders, around(model=f"timm:resnet50@{tmp_path}"))
+    assert (own.state, "known when it is loaded" in own.what) == ("ok", True)
+    monkeypatch.setitem(sys.modules, "lookalike_service.encoders.timm_config", None)
+    absent = only(encoders, around(model="timm:nosuchmodel"))
+    assert (absent.state, "known when it is loaded" in absent.what) == ("ok", True)
+
+
+def test_what_is_loaded_at_start_must_be_offered(tmp_path: Path) -> None:
+    first, further = "pixels:150x150-grey", "pixels:64x64-rgb"
+    settings: dict[str, Any] = {"model": first, "data": tmp_path, "preload": (further,)}
+    assert {f.state for f in encoders(around(models=(further,), **settings))} == {"ok"}
+    found = [f for f in encoders(around(**settings)) if f.state != "ok"]
+    assert [(f.state, f.what) for f in found] == [
+        ("problem", f"LOOKALIKE_PRELOAD: {further} is not offered")
+    ]
+    trained = tmp_path / "models" / "scans" / "first"
+    trained.mkdir(parents=True)
+    (trained / "training.json").write_text(json.dumps({"model": further}))
+    assert {f.state for f in encoders(around(**settings))} == {"ok"}
 
 
 # -- the command

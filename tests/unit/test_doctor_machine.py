@@ -139,6 +139,16 @@ def test_room_for_the_store_is_looked_at(
     assert only(data.folder, around(data=tmp_path / "new")).state == state
 
 
+def test_originals_are_in_a_folder_that_can_be_read(tmp_path: Path, monkeypatch: Patch) -> None:
+    (tmp_path / "file").touch()
+    assert only(data.originals, around()).state == "skipped"
+    assert only(data.originals, around(originals=tmp_path)).state == "ok"
+    assert only(data.originals, around(originals=tmp_path / "gone")).state == "problem"
+    assert only(data.originals, around(originals=tmp_path / "file")).state == "problem"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert only(data.originals, around(originals=tmp_path)).state == "problem"
+
+
 def test_folders_that_cannot_be_written_are_told(tmp_path: Path, monkeypatch: Patch) -> None:
     assert only(data.cache, around(cache=tmp_path / "cache")).state == "ok"
     (tmp_path / "file").touch()

@@ -116,6 +116,15 @@ def test_qdrant_is_reached_refuses_or_is_too_old_or_nobody_answers() -> None:
     assert only(network.qdrant, around()).state == "skipped"
 
 
+@pytest.mark.parametrize(
+    "given", ["localhost:6333", "me:hunter2@q", "http://q:port", "http://:6333", "ftp://q"]
+)
+def test_an_address_of_qdrant_needs_http_and_a_host(given: str) -> None:
+    found = only(network.qdrant, around(qdrant_url=given))
+    assert (found.state, "http:// or https://" in found.what) == ("problem", True)
+    assert "hunter2" not in str(found)
+
+
 def test_a_key_in_qdrants_address_is_not_shown() -> None:
     found = only(network.qdrant, around(qdrant_url="http://me:hunter2@127.0.0.1:9"))
     assert "hunter2" not in str(found)

@@ -27,6 +27,7 @@ from lookalike_service.direct.engine import (
     Stages,
 )
 from lookalike_service.encoders.spec import EncoderSpec
+from lookalike_service.environment import unfit_values
 from lookalike_service.errors import LookalikeError, StoreLocked, Unavailable
 from lookalike_service.schemas.base import Name
 from lookalike_service.settings import Settings, get_settings
@@ -82,7 +83,10 @@ def open_target(
 
 
 def _settings(data: str | None, qdrant_url: str | None, model: str | None) -> Settings:
-    settings = get_settings()
+    try:
+        settings = get_settings()
+    except ValidationError as error:
+        raise InvalidInput("; ".join(unfit_values(error))) from error
     if data is not None and qdrant_url is not None:
         raise InvalidInput("--data and --qdrant-url name two stores: give one.")
     update: dict[str, Any] = {}

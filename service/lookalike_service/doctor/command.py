@@ -19,7 +19,7 @@ CHECKS = (
     "configuration:access", "configuration:store",
     "machine:memory", "machine:cores", "machine:files", "machine:temporary", "machine:gpu",
     "weights:encoders",
-    "data:folder", "data:lock", "data:version", "data:leftovers", "data:cache",
+    "data:folder", "data:lock", "data:version", "data:leftovers", "data:cache", "data:originals",
     "network:service", "network:qdrant",
 )  # fmt: skip
 """`module:function` of every check, in the order they are told."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lookalike_service.doctor.finding import Finding, Surroundings, ok, problem, skipped, warning
@@ -11,42 +11,28 @@ from lookalike_service.doctor.finding import Finding, Surroundings, ok, problem,
 if TYPE_CHECKING:
     from lookalike_service.settings import Settings
 
-PREFIX = "LOOKALIKE_"
-_OF_CLIENTS = ("LOOKALIKE_URL", "LOOKALIKE_API_KEY")
-
 
 def read_settings(environment: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
     """The settings, if they can be read, and what is to be said of their names and values."""
     try:
         from pydantic import ValidationError  # noqa: PLC0415 - the extra may be missing
 
+        from lookalike_service.environment import (  # noqa: PLC0415
+            SETTINGS,
+            unfit_values,
+            unknown_names,
+        )
         from lookalike_service.settings import Settings  # noqa: PLC0415
     except ImportError as error:
         return None, [skipped("settings", f"the extra 'service' is not installed ({error})")]
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    findings = list(_unknown_names(environment, [*known, *_OF_CLIENTS]))
+    findings = [warning("settings", what, todo) for what, todo in unknown_names(environment)]
     try:
         settings = Settings()
     except ValidationError as error:
-        findings += [
-            problem(
-                "settings",
-                f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}",
-                "`lookalike serve --help` and docs say what is allowed",
-            )
-            for each in error.errors(include_input=False)
-        ]
-        return None, findings
-    given = sum(name in environment for name in known)
+        todo = "`lookalike serve --help` and docs say what is allowed"
+        return None, findings + [problem("settings", line, todo) for line in unfit_values(error)]
+    given = sum(name in environment for name in SETTINGS)
     return settings, findings or [ok("settings", f"{given} variables set, all known")]
-
-
-def _unknown_names(environment: Mapping[str, str], known: list[str]) -> Iterator[Finding]:
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            todo = f"did you mean {close[0]}?" if close else "remove it"
-            yield warning("settings", f"{name} is not a setting, and does nothing", todo)
 
 
 def access(surroundings: Surroundings) -> Iterator[Finding]:
@@ -66,13 +52,28 @@ def access(surroundings: Surroundings) -> Iterator[Finding]:
         what, _, todo = error.detail.partition(". ")
         yield problem("access", what, todo or "see docs/operations.md")
         return
-    if keys:
+    if keys and not _keys_in_force(settings):
+        todo = "make one: `lookalike keys new`"
+        yield warning(
+            "access", "there is no key, or none that has not expired: nobody may call", todo
+        )
+    elif keys:
         yield ok("access", f"with API keys, on {settings.host}")
     elif settings.open:
         todo = "make sure that something in front authenticates, or use API keys (`lookalike keys`)"
         yield warning("access", "LOOKALIKE_OPEN: whoever reaches the port may do everything", todo)
     else:
         yield ok("access", f"no keys; {settings.host} is reached from this machine alone")
+
+
+def _keys_in_force(settings: Settings) -> int:
+    """How many of the API keys have not expired."""
+    from lookalike_service.access.keyring import read_file  # noqa: PLC0415 - as the settings
+    from lookalike_service.access.keys import read_keys  # noqa: PLC0415
+
+    file, now = settings.api_keys_file, datetime.now(UTC)
+    keys = read_file(file) if file else read_keys(settings.api_keys or "[]")
+    return sum(not key.expired(now) for key in keys)
 
 
 def store(surroundings: Surroundings) -> Iterator[Finding]:

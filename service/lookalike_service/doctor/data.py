@@ -1,4 +1,4 @@
-"""The data folder of the embedded store, and the cache."""
+"""The data folder of the embedded store, the cache, and the folder of originals."""
 
 from __future__ import annotations
 
@@ -133,6 +133,19 @@ def cache(surroundings: Surroundings) -> Iterator[Finding]:
         return
     plans = len(list(path.glob("**/*.json")))
     yield ok("cache", f"{path}, {plans} plans" if plans else f"{path}; the first start measures")
+
+
+def originals(surroundings: Surroundings) -> Iterator[Finding]:
+    """The folder of the pictures in full, where one is named."""
+    path = None if surroundings.settings is None else surroundings.settings.originals
+    if path is None:
+        yield skipped("originals", "no folder of them is named")
+    # The point: what is no folder has none.
+    elif os.access(path / ".", os.R_OK | os.X_OK):
+        yield ok("originals", f"in {path}")
+    else:
+        todo = "mount it or make it readable, or correct LOOKALIKE_ORIGINALS: without, thumbnails are read"
+        yield problem("originals", f"{path} is no folder that can be read", todo)
 
 
 def _path(surroundings: Surroundings) -> Path | None:

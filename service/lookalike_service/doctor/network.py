@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import socket
 import time
 from collections.abc import Iterator
 from email.message import Message
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from lookalike_service.doctor.finding import Finding, Surroundings, ok, problem, skipped, warning
+from lookalike_service.port import check_free
 
 _SECONDS = 12.0
 _SKEW_SECONDS = 30.0
@@ -93,21 +93,18 @@ def _port(surroundings: Surroundings, why: str) -> Iterator[Finding]:
     if settings is None:
         yield warning("service", f"nothing answers at {surroundings.url} ({why})", "start it there")
         return
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
-            todo = (
-                "another program has the port; choose another (--port)"
-                if taken
-                else "choose an address of this machine (--host) and a port above 1023 (--port)"
-            )
-            what = f"port {settings.port} of {settings.host}: {error.strerror}"
-            yield problem("service", what, todo)
-            return
+    try:
+        check_free(settings.host, settings.port)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        todo = (
+            "another program has the port; choose another (--port)"
+            if taken
+            else "choose an address of this machine (--host) and a port above 1023 (--port)"
+        )
+        what = f"port {settings.port} of {settings.host}: {error.strerror}"
+        yield problem("service", what, todo)
+        return
     yield ok("service", f"not running; port {settings.port} of {settings.host} is free")
 
 
@@ -117,10 +114,14 @@ def qdrant(surroundings: Surroundings) -> Iterator[Finding]:
     if settings is None or settings.qdrant_url is None:
         yield skipped("qdrant", "no server is used")
         return
-    key, url = settings.qdrant_api_key, urlsplit(settings.qdrant_url)
+    address = _address(settings.qdrant_url)
+    if address is None:
+        todo = "write it as http://HOST:6333 or https://HOST:6333"
+        yield problem("qdrant", "LOOKALIKE_QDRANT_URL is no address with http:// or https://", todo)
+        return
+    shown, root = address
+    key = settings.qdrant_api_key
     headers = {"api-key": key.get_secret_value()} if key else {}
-    shown = f"{url.hostname}:{url.port or _QDRANT_PORT}"
-    root = f"{url.scheme}://{shown}{url.path.rstrip('/')}"
     try:
         status, _, _ = get(f"{root}/collections", headers)
         version = str(_json(get(f"{root}/", headers)[2]).get("version", ""))
@@ -135,6 +136,18 @@ def qdrant(surroundings: Surroundings) -> Iterator[Finding]:
         yield problem("qdrant", f"what answers at {shown} is not Qdrant (status {status})", todo)
     else:
         yield _compatible(shown, version, metadata.version("qdrant-client"))
+
+
+def _address(given: str) -> tuple[str, str] | None:
+    """Host and port of a server, and its address without a password; None for what is no address."""
+    try:
+        url = urlsplit(given)
+        shown = f"{url.hostname}:{url.port or _QDRANT_PORT}"
+    except ValueError:
+        return None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        return None
+    return shown, f"{url.scheme}://{shown}{url.path.rstrip('/')}"
 
 
 def _compatible(shown: str, server: str, client: str) -> Finding:
