@@ -14,6 +14,7 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import bentoml
@@ -62,21 +63,25 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
 
     def __call__(self) -> FastAPI:
         """The app that uvicorn runs."""
+        logs.configure(settings.log_format, secrets=settings.secrets)
         return create_app(self.open_context, settings, metrics)
 
     @contextlib.asynccontextmanager
     async def open_context(self, app: FastAPI) -> AsyncIterator[Context]:
         """Start encoder, store, jobs and the batch dispatcher; stop them in reverse."""
-        # Here too, for `bentoml serve`, which sets up logging of its own.
+        # Again, for `bentoml serve`, which sets up logging of its own.
         logs.configure(settings.log_format, secrets=settings.secrets)
         async with contextlib.AsyncExitStack() as stack:
             if settings.traces:
                 tracing.configure(__version__)
                 stack.push_async_callback(asyncio.to_thread, tracing.shut_down)
-            await stack.enter_async_context(super().lifespan(app))
-            service: Lookalike = self._service_instance
+            # First, as it fails at once where another process has the folder.
             store = observed(await asyncio.to_thread(open_store, settings), metrics)
             stack.push_async_callback(asyncio.to_thread, store.close)
+            await stack.enter_async_context(super().lifespan(app))
+            service: Lookalike = self._service_instance
+            for model in (None, *settings.preload):
+                await asyncio.to_thread(service.encoders.get, model)
             embedder = Embedder(settings, self.infer, metrics)
             stack.callback(embedder.close)
             stack.callback(self.stop_dispatchers)
@@ -93,7 +98,7 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             watching = asyncio.create_task(watch(context))
             stack.callback(watching.cancel)
             _leave_alone_what_is_there()
-            log.info("ready", model=service.encoders.default, store=store.kind)
+            log.info("started", model=service.encoders.default, store=store.kind, at=_place())
             yield context
 
     @cached_property
@@ -144,6 +149,13 @@ class InProcessFactory(ServiceAppFactory):  # type: ignore[misc] # BentoML's cla
             dispatcher.shutdown()
 
 
+def _place() -> str:
+    """Where the store is, without the password that an address may have."""
+    if settings.qdrant_url is None:
+        return str(settings.data.absolute())
+    return urlsplit(settings.qdrant_url).netloc.rpartition("@")[2]
+
+
 def _leave_alone_what_is_there() -> None:
     """Or each full collection looks at all of it, and holds every request up for a quarter of a second."""
     gc.collect()
@@ -179,8 +191,6 @@ class Lookalike:
             discover=ModelsFolder(settings.models_folder).specs,
             metrics=metrics,
         )
-        for model in (None, *settings.preload):
-            self.encoders.get(model)
 
     @bentoml.api(batchable=True)  # type: ignore[untyped-decorator] # batched by our Dispatcher
     def encode(self, items: list[Any]) -> list[Any]:

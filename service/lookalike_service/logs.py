@@ -52,9 +52,11 @@ def configure(log_format: str, *, quiet: bool = False, secrets: Sequence[str] = 
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     logging.getLogger("bentoml").setLevel(logging.WARNING)
-    # A line each for every request to a store or a collector.
-    for name in ("httpx", "httpcore", "opentelemetry"):
+    # A line each for every request, to a store, to a collector or to us.
+    for name in ("httpx", "httpcore", "opentelemetry", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # While a collector is away, one for each time that it is tried again.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
 
 
 def configured_format() -> str:

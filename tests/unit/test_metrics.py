@@ -108,6 +108,34 @@ def test_readiness_is_a_gauge_that_follows_the_store(service: FakeService) -> No
     assert scrape(service.client).value("lookalike_ready") == 1
 
 
+def test_that_the_service_is_not_ready_and_why_is_logged_once_and_that_it_is_again(
+    service: FakeService,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
+
+        def away() -> None:
+            raise StoreUnavailable("the store is away")
+
+        patch.setattr(service.store, "check", away)
+        assert [service.client.get("/readyz").status_code for _ in range(3)] == [503] * 3
+        patch.undo()
+        service.client.get("/readyz").raise_for_status()
+    told = [(line["event"], line.get("store")) for line in logs if "ready" in line["event"]]
+    assert told == [("not ready", "the store is away"), ("ready again", None)]
+
+
+def test_a_request_that_the_store_fails_is_logged_with_the_reason(service: FakeService) -> None:
+    with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
+
+        def away() -> None:
+            raise StoreUnavailable("the store is away")
+
+        patch.setattr(service.store, "collections", away)
+        assert service.client.get("/v1/collections").status_code == 503
+    (line,) = [line for line in logs if line["event"] == "request failed"]
+    assert (line["code"], line["detail"]) == ("store_unavailable", "the store is away")
+
+
 async def test_readiness_and_waiting_jobs_are_looked_at_without_being_asked_for() -> None:
     with fake_service() as service:
         context = service.client.app.state.context  # type: ignore[attr-defined] # a FastAPI
@@ -186,6 +214,7 @@ def test_no_caller_can_make_series(service: FakeService) -> None:
             http.post("/v1/embed", content=name.encode(), headers={"content-type": f"x/{name}"})
             http.post(f"/v1/collections/c{name}/search", json={"id": name, name: name})
 
+    scrape(service.client)  # which is a request too
     hammer(1)
     first = scrape(service.client).samples.keys()
     hammer(2)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from lookalike_service.errors import StoreLocked, StoreUnavailable, UnknownCollection
 from lookalike_service.store import folder_lock
@@ -103,9 +104,12 @@ def test_a_dead_engine_is_an_error_once_and_is_then_started_again(store: Embedde
     store.upsert("c", [point(1)])
     before = pids(store)
     kill(store)
-    for ask in (lambda: store.count("c"), lambda: store.documents("run")):  # one process each
-        with pytest.raises(StoreUnavailable, match="repeat the call"):
-            ask()
+    with capture_logs() as logs:
+        for ask in (lambda: store.count("c"), lambda: store.documents("run")):  # one process each
+            with pytest.raises(StoreUnavailable, match="repeat the call"):
+                ask()
+    assert {line["pid"] for line in logs} == before
+    assert {line["exit_status"] for line in logs} == {-signal.SIGKILL}
     assert store.count("c") == 1
     assert store.documents("run") == []
     assert pids(store).isdisjoint(before)

@@ -18,11 +18,13 @@ from lookalike import Lookalike
 from lookalike_service.encoders.batch import EncodeItem
 from lookalike_service.encoders.observed_batch import encode_observed
 from lookalike_service.settings import Settings
+from lookalike_service.store.observed import observed
 from lookalike_service.telemetry import tracing
 from lookalike_service.telemetry.metrics import Metrics
 from tests.fakes.encoder import SIZE, FakeEncoder
 from tests.fakes.loopback import listening
 from tests.fakes.service import fake_service
+from tests.fakes.store import FakeStore
 from tests.pictures import jpeg
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -88,6 +90,16 @@ async def test_the_span_of_an_image_is_its_own_requests(spans: Spans) -> None:
             return item.origin.span == request.get_span_context()
 
     assert await asyncio.gather(*(one() for _ in range(8))) == [True] * 8
+
+
+def test_a_call_of_the_store_is_no_trace_of_its_own(spans: Spans) -> None:
+    """The queue of jobs is looked at every few seconds, whether anything happens or not."""
+    store = observed(FakeStore(), Metrics())
+    store.collections()
+    assert spans() == ()
+    with tracing.span("job clustering"):
+        store.collections()
+    assert [span.name for span in spans()] == ["store collections", "job clustering"]
 
 
 def test_a_request_that_fails_is_marked(spans: Spans) -> None:

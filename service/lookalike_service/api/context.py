@@ -33,6 +33,13 @@ from lookalike_service.workflows.explaining import Explainer
 from lookalike_service.workflows.seen import SeenCache
 
 
+@dataclass
+class Found:
+    """Whether encoder and store were well when they were last looked at."""
+
+    well: tuple[bool, bool] = (True, True)
+
+
 @dataclass(frozen=True)
 class Context:
     """Everything a route needs."""
@@ -46,6 +53,7 @@ class Context:
     seen: SeenCache = field(default_factory=SeenCache)
     probe: Joined[tuple[str, str]] = field(default_factory=Joined)
     """The look at encoder and store that is under way."""
+    found: Found = field(default_factory=Found)
     caller: Caller | None = None
     """Who makes the call that this is for; None on a public route."""
 

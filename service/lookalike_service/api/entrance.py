@@ -6,6 +6,7 @@ all the rest of embedding a small image, and most of what it takes to refuse one
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 
@@ -40,7 +41,7 @@ class Entrance:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it; then record what became of it."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _SayingWhy(send))
             return
         headers = headers_of(scope)
         request_id = id_of(headers)
@@ -107,6 +108,21 @@ class Answer:
             names = {name.lower() for name, _ in own}
             added = [pair for pair in self._added.items() if pair[0] not in names]
             message["headers"] = [*own, *added, (REQUEST_ID, self.request_id.encode())]
+        await self._send(message)
+
+
+class _SayingWhy:
+    """`send` of the start: why it failed, where that is known, without a traceback."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            error = sys.exception()  # Starlette sends this while it handles it
+            if isinstance(error, LookalikeError | OSError):
+                reason = error.detail if isinstance(error, LookalikeError) else error
+                message = {**message, "message": f"the service cannot start: {reason}"}
         await self._send(message)
 
 

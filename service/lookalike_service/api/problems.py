@@ -120,7 +120,7 @@ def counted(metrics: Metrics, error: LookalikeError) -> None:
 
 def _answer(scope: Scope, error: LookalikeError) -> Response:
     counted(scope["app"].state.metrics, error)
-    scope["lookalike.code"] = error.code  # for the log line of the request
+    scope["lookalike.error"] = error  # for the log line of the request
     return problem_response(error)
 
 

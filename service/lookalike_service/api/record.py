@@ -40,13 +40,17 @@ def record(metrics: Metrics, scope: Scope, outcome: Outcome, span: tracing.Span 
     unlogged = status < _LOGGED_FROM or status == _TOO_MANY or route in _QUIET
     if failure is None and unlogged:
         return
+    error = scope.get("lookalike.error", Internal if failure else None)
+    # What a caller did wrong the caller was told; why the service failed, whoever runs it wants to know.
+    why = {"detail": error.detail} if failure is None and error and status >= 500 else {}
     log.log(
         logging.ERROR if failure else _level(status),
         "request failed",
         method=scope["method"],
         path=scope["path"],
         status=status,
-        code=scope.get("lookalike.code", Internal.code if failure else None),
+        code=error and error.code,
+        **why,
         ms=round(seconds * 1000, 1),
         exc_info=failure,
     )

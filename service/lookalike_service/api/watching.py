@@ -43,7 +43,19 @@ async def readiness(context: Context) -> tuple[str, str]:
 async def _probe(context: Context) -> tuple[str, str]:
     encoder, store = await asyncio.gather(_encoder_state(context), _store_state(context))
     context.metrics.ready.set(encoder == store == "ok")
+    _tell(context, encoder, store)
     return encoder, store
+
+
+def _tell(context: Context, encoder: str, store: str) -> None:
+    """Log it when the service becomes ready or not, and when something else is the reason."""
+    before, context.found.well = context.found.well, (encoder == "ok", store == "ok")
+    if context.found.well == before:
+        return
+    if all(context.found.well):
+        log.info("ready again")
+    else:
+        log.warning("not ready", encoder=encoder, store=store)
 
 
 async def _encoder_state(context: Context) -> str:

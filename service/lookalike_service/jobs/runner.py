@@ -140,13 +140,11 @@ class JobRunner:
         collection: str | None = None,
         limit: int = 100,
         *,
-        sees: Callable[[str], bool] = lambda _: True,
+        sees: Callable[[Job], bool] = lambda _: True,
     ) -> list[Job]:
-        """Jobs, newest first; `sees` says of which collections."""
+        """Jobs, newest first; `sees` says which."""
         jobs = [record.job for record in self._records.all()]
-        return [
-            job for job in jobs if collection in (None, job.collection) and sees(job.collection)
-        ][:limit]
+        return [job for job in jobs if collection in (None, job.collection) and sees(job)][:limit]
 
     def cancel(self, id: str) -> Job:
         """Stop a job; the record says so at once. Raises UnknownJob, JobNotFinished if it ended."""
@@ -224,7 +222,10 @@ class JobRunner:
         self._metrics.job_seconds.labels(job.kind).observe(time.monotonic() - start)
         if state in FINISHED:
             self._metrics.jobs_ended.labels(job.kind, state).inc()
-        log.info("job ended", state=state)
+        if state == "queued":
+            log.info("job goes back into the queue: the service stops")
+        else:
+            log.info("job ended", state=state)
 
     def _claim(self, id: str, cancel: threading.Event) -> Job | None:
         """The job, now running and ours; None if it is not to be run after all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -31,10 +32,16 @@ class _Observed:
             return value
         return partial(self._call, name, value)
 
+    @staticmethod
+    def _span(operation: str) -> AbstractContextManager[Any]:
+        """A span within a request or a job; what is asked every few seconds would be traces of its own."""
+        inside = tracing.current() is not None
+        return tracing.span(f"store {operation}", kind="client") if inside else nullcontext()
+
     def _call(self, operation: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         outcome, start = "failed", time.perf_counter()
         try:
-            with tracing.span(f"store {operation}", kind="client"):
+            with self._span(operation):
                 result = method(*args, **kwargs)
             outcome = "ok"
             return result

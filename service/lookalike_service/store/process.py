@@ -14,10 +14,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from lookalike_service import logs
 from lookalike_service.errors import StoreUnavailable
 from lookalike_service.store.fair_lock import FairLock
 from lookalike_service.store.options import EmbeddedOptions
+
+log = structlog.get_logger(__name__)
 
 _CLOSE_SECONDS = 60.0
 
@@ -82,6 +86,7 @@ class EngineProcess:
                 reply = connection.recv_bytes()
             except (EOFError, OSError) as error:
                 self._stop(0)
+                self._tell_of_death()
                 raise StoreUnavailable(
                     "the embedded store's process died and is started again; repeat the call"
                 ) from error
@@ -92,6 +97,14 @@ class EngineProcess:
         if succeeded:
             return result
         raise result
+
+    def _tell_of_death(self) -> None:
+        if not self._closed and self._process is not None:
+            log.error(
+                "the embedded store's process died, and is started again by the next call",
+                pid=self._process.pid,
+                exit_status=self._process.returncode,  # -9: killed, perhaps for want of memory
+            )
 
     def _connected(self) -> Connection:
         if self._closed:

@@ -129,7 +129,7 @@ class Calibration:
             if agreement.holds:
                 found[name] = agreement
             else:
-                log.warning("plan disagrees with float32", plan=name, agreement=agreement)
+                log.info("plan disagrees with float32", plan=name, agreement=agreement)
         return found
 
     def _embed(self, name: PlanName) -> NDArray[np.float32]:

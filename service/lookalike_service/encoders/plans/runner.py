@@ -110,6 +110,7 @@ def _measured_or_stored(
     stored = decisions.recall(settings.cache, known)
     if stored is not None and (current := _still_good(calibration, stored)):
         return current, "stored"
+    log.info("measuring how this machine runs the encoder best, once: seconds to minutes")
     decision = calibration.decide()
     decisions.remember(settings.cache, known, decision)
     return decision, "measured"
