@@ -24,10 +24,14 @@ from lookalike_service.errors import (
     UnknownImage,
     WrongDimension,
 )
+from lookalike_service.schemas.collections import MOST_DECLARED
+from lookalike_service.schemas.metadata import DEEPEST
 from lookalike_service.store.labels import CERTAIN, confidence_of
 from lookalike_service.store.point_store import PointStore
-from lookalike_service.store.protocol import FieldType, Point, Query, Store, point_id
+from lookalike_service.store.protocol import Collection, FieldType, Point, Query, Store, point_id
 from tests.contract.stores import DIM, SPACE, collection, near, point, vector
+
+FLAG: FieldType = "bool"
 
 
 def keys(records: list[Any]) -> list[str]:
@@ -124,6 +128,22 @@ def test_an_index_can_be_made_again_and_is_described(store: Store, name: str) ->
     for _ in range(2):
         store.create_index(name, "metadata.body part", "keyword")
     assert store.collection(name).indexes == {"metadata.body part": "keyword"}
+
+
+def test_no_more_indexes_than_allowed_are_made_at_once_or_later(store: Store) -> None:
+    def declared(first: int, last: int) -> Collection:
+        indexes = dict.fromkeys((f"metadata.{i}" for i in range(first, last)), FLAG)
+        return replace(collection("many"), indexes=indexes)
+
+    with pytest.raises(InvalidField, match="indexes"):
+        store.create_collection(declared(0, MOST_DECLARED + 1))
+    with pytest.raises(UnknownCollection):
+        store.collection("many")
+    store.create_collection(declared(0, 1))
+    with pytest.raises(InvalidField, match="indexes"):
+        store.create_collection(declared(1, MOST_DECLARED + 1))
+    assert store.collection("many").indexes == {"metadata.0": "bool"}
+    store.delete_collection("many")
 
 
 def test_an_index_on_a_field_that_cannot_be_filtered_by_is_refused(store: Store, name: str) -> None:
@@ -223,6 +243,29 @@ def test_a_payload_that_is_not_json_is_refused(store: Store, name: str, value: o
     store.upsert(name, [point(1)])
     with pytest.raises(InvalidField, match="not JSON"):
         store.set_payload(name, point_id("1"), {"metadata": {"a": value}})
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**400, [[{"b": 2**63}]]], ids=str)
+def test_a_whole_number_beyond_64_bits_is_refused(store: Store, name: str, value: object) -> None:
+    with pytest.raises(InvalidField, match="beyond 64 bits"):
+        store.upsert(name, [point(1), point(2, a=value)])
+    assert store.count(name) == 0
+
+
+@pytest.mark.parametrize("within", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_metadata_that_is_nested_deeper_than_can_be_read_back_is_refused(
+    store: Store, name: str, within: Callable[[object], object]
+) -> None:
+    value: object = "x"
+    for _ in range(DEEPEST - 1):  # the metadata itself is the first level
+        value = within(value)
+    store.upsert(name, [point(1, a=value)])
+    assert store.retrieve(name, [point_id("1")])[0].payload["metadata"] == {"a": value}
+    with pytest.raises(InvalidField, match=f"deeper than {DEEPEST} levels"):
+        store.upsert(name, [point(2), point(1, a=within(value))])
+    with pytest.raises(InvalidField, match=f"deeper than {DEEPEST} levels"):
+        store.set_payload(name, point_id("1"), {"metadata": {"a": within(value)}})
+    assert store.count(name) == 1
 
 
 def test_a_payload_comes_back_with_its_types(store: Store, name: str) -> None:

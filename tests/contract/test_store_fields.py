@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lookalike_service.errors import InvalidFilter
 from lookalike_service.spaces import Space
-from lookalike_service.store.fields import MOST_FIELDS, MOST_INDEXES, learn
+from lookalike_service.store.fields import MOST_FIELDS, MOST_INDEXES, MOST_UNINDEXED, learn
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import Store, pinned
 from tests.contract.stores import collection, point
@@ -165,6 +165,38 @@ def test_a_filter_by_a_field_that_no_image_has_names_it_and_those_there_are(
         with pytest.raises(InvalidFilter, match=said):
             call()
     assert store.count(name) == 1
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"key": "metadata.deep", "match": {"any": ["a"]}},
+        {"key": "metadata.age", "match": {"value": "3"}},
+        {"key": "metadata.label", "range": {"gte": 1}},
+        {"key": "clusters.k", "match": {"value": 1}},
+        {"key": "key", "match": {"value": "1"}},
+    ],
+)
+def test_conditions_that_no_index_answers_are_few(
+    store: Store, name: str, condition: dict[str, Any]
+) -> None:
+    store.upsert(name, [point(1, label="cat", age=3, deep="x" * 200)])
+    store.count(name, {"should": [condition] * MOST_UNINDEXED})
+    with pytest.raises(InvalidFilter, match=f"at most 16 such.*: {condition['key']}"):
+        store.count(name, {"should": [{"must": [condition]}] * (MOST_UNINDEXED + 1)})
+
+
+def test_conditions_that_an_index_answers_may_be_many(store: Store, name: str) -> None:
+    store.upsert(name, [point(1, label="cat", age=3)])
+    labels = [
+        {"key": "metadata.label", "match": {"value": "cat"}},
+        {"is_empty": {"key": "metadata.age"}},
+    ]
+    ages = [
+        {"key": "metadata.age", "range": {"gte": 1}},
+        {"key": "metadata.age", "match": {"any": [3]}},
+    ]
+    assert found(store, name, {"should": [*labels, *ages] * 20}) == {"1"}
 
 
 def test_asking_whether_a_field_is_there_is_no_slip(store: Store, name: str) -> None:

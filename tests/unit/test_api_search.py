@@ -293,6 +293,37 @@ def test_a_batch_of_too_many_hits_is_refused(service: FakeService) -> None:
     assert "11000 hits" in refused(response)
 
 
+LARGE = {"should": [{"key": "metadata.patient", "match": {"value": str(i)}} for i in range(600)]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("search/batch", {"searches": [{"id": "1", "filter": LARGE}] * 9}),
+        (
+            "search/batch",
+            {"searches": [{"id": "1", "filter": {"must": [{"has_id": ["1"] * 80_000}]}}] * 4},
+        ),
+        ("search", {"id": "1", "filter": LARGE, "group_by": "metadata.patient", "group_size": 2}),
+        ("search", {"positive": ["1"] * 9, "strategy": "best_score", "filter": LARGE}),
+    ],
+)
+def test_filters_that_are_too_large_together_are_refused(
+    service: FakeService, path: str, body: dict[str, Any]
+) -> None:
+    response = service.client.post(f"{C}/{path}", json=body)
+    assert "at most 5000 and 300000 are allowed" in refused(response, "invalid_filter")
+
+
+def test_a_filter_of_a_batch_that_is_too_large_itself_fails_alone(service: FakeService) -> None:
+    huge = {"should": LARGE["should"] * 20}
+    searches = [{"id": "1"}, {"id": "1", "filter": huge}]
+    answer = service.client.post(f"{C}/search/batch", json={"searches": searches})
+    first, second = answer.json()["items"]
+    assert ids(first) == ids(search(service, id="1"))
+    assert second["error"]["code"] == "invalid_filter"
+
+
 # -- facets
 
 

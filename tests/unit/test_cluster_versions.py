@@ -172,6 +172,16 @@ def test_runs_without_a_common_image_cannot_be_compared(
         lineage.compare(store, NAME, "a", "c")
 
 
+def test_runs_of_too_many_clusters_are_not_compared(
+    store: Meanwhile, folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        clustered(store, next(folders), name=name, parameters={"k": 3})
+    monkeypatch.setattr(lineage, "_MOST_PAIRS", 8)
+    with pytest.raises(InvalidParameters, match="up to 8 pairs of clusters can be compared"):
+        lineage.compare(store, NAME, "a", "b")
+
+
 # -- over HTTP
 
 

@@ -217,6 +217,9 @@ def test_the_most_likely_class_is_explained_unless_one_is_named(
     assert named["value"] < likely["value"]
     assert explain(client, target="class", **{"class": "1000"}).json()["code"] == "invalid_field"
     assert explain(client, target="class", **{"class": "unicorn"}).json()["code"] == "invalid_field"
+    assert (
+        explain(client, target="class", **{"class": "1" * 5000}).json()["code"] == "invalid_field"
+    )
 
 
 def test_a_class_map_is_judged_by_the_class(client_of: Callable[[str], TestClient]) -> None:

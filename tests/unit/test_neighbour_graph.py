@@ -40,6 +40,7 @@ def test_blocks_do_not_change_the_neighbours(monkeypatch: pytest.MonkeyPatch) ->
     whole = nearest_neighbours(POINTS, 5)
     monkeypatch.setattr(neighbour_graph, "_COLUMNS", 100)
     monkeypatch.setattr(neighbour_graph, "_ROWS", 33)
+    monkeypatch.setattr(neighbour_graph, "_DIFFERENCES", 7 * 5 * 12)
     monkeypatch.setattr(neighbour_graph, "_kept", neighbour_graph._Kept())
     np.testing.assert_array_equal(nearest_neighbours(POINTS, 5).indices, whole.indices)
 

@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lookalike_service.errors import InvalidFilter
-from lookalike_service.store.filters import EVERYTHING, Match, Where, field_path, parse_filter
+from lookalike_service.store.filters import (
+    EVERYTHING,
+    Match,
+    MatchAny,
+    Where,
+    field_path,
+    parse_filter,
+)
 from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import FieldType, Point, point_id
 from tests.contract.stores import collection, embedded, memory, vector
@@ -120,6 +127,45 @@ def test_a_filter_nested_without_end_is_refused() -> None:
         filter = {"must": [{"must": [filter]}]}
     with pytest.raises(InvalidFilter, match="deeper"):
         parse_filter(filter)
+
+
+RANGE = {"key": "metadata.a", "range": {"gte": 1}}
+
+
+def at_least(count: int, conditions: list[Any]) -> dict[str, Any]:
+    return {"min_should": {"conditions": conditions, "min_count": count}}
+
+
+@pytest.mark.parametrize(
+    ("filter", "says"),
+    [
+        ({"should": [RANGE] * 1001}, "1001 conditions, nested ones included; at most 1000"),
+        ({"must": [{"should": [RANGE] * 400, "must_not": [RANGE] * 600}]}, "1001 conditions"),
+        (at_least(1, [{"must": [RANGE] * 1000}]), "1001 conditions"),
+        (at_least(12, [RANGE] * 24), "met in too many ways"),
+        (at_least(25, [{"must": RANGE}] * 50), "met in too many ways"),
+        ({"must": [at_least(6, [RANGE] * 12)] * 2}, "met in too many ways"),
+        ({"must": [{"has_id": ["a"] * 100_001}]}, "100001 values and ids; at most 100000"),
+        (
+            {"must": [{"has_id": ["a"] * 60_000}, {"must_not": [{"has_id": ["b"] * 40_001}]}]},
+            "100001 values and ids",
+        ),
+        (field(match={"any": ["a"] * 100_001}), "100001 values"),
+        (field(match={"except": [1] * 100_001}), "100001 values"),
+    ],
+)
+def test_a_filter_that_would_hold_the_store_up_is_refused(filter: Any, says: str) -> None:
+    with pytest.raises(InvalidFilter, match=says):
+        parse_filter(filter)
+
+
+def test_a_filter_of_the_largest_size_is_parsed() -> None:
+    assert len(parse_filter({"should": [RANGE] * 1000}).should) == 1000
+    assert parse_filter(at_least(2, [RANGE] * 40)).min_count == 2
+    assert parse_filter(at_least(499, [RANGE] * 500)).min_count == 499
+    (found,) = parse_filter(field(match={"any": list(range(100_000))})).must
+    assert isinstance(found, MatchAny)
+    assert len(found.values) == 100_000
 
 
 @given(

@@ -233,6 +233,12 @@ def test_gathered_vectors_lie_on_disk_in_the_order_of_the_ids(
             InvalidParameters,
             "a number from 1e-09",
         ),
+        (
+            {"algorithm": "dbscan", "parameters": {"eps": 10**400}},
+            InvalidParameters,
+            "parameter eps is 1000000",
+        ),
+        ({"parameters": {"k": 10**400}}, InvalidParameters, "parameter k is 1000000"),
         ({"filter": {"must": [{"has_id": ["zzz"]}]}}, InvalidParameters, "matches no image"),
         ({"filter": {"perhaps": []}}, InvalidFilter, "perhaps"),
     ],

@@ -26,6 +26,7 @@ from lookalike_service.analysis.progress import Progress, silent
 KEPT_BYTES = 256 * 2**20
 """Graphs are kept in memory up to this size together; the one used longest ago goes first."""
 _COLUMNS, _ROWS = 8192, 256  # a block of scores is 8 MB
+_DIFFERENCES = 2**24  # numbers: 64 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,9 @@ def _search_block(  # noqa: PLR0917 - mapped over its last argument
 def _ordered(points: Points, indices: NDArray[np.int32]) -> Neighbours:
     """The neighbours with their distances, from differences, which matrix products lose digits of."""
     distances = np.empty(indices.shape, dtype=np.float32)
-    for start in range(0, len(points), _ROWS):
-        rows = slice(start, start + _ROWS)
+    at_once = max(1, min(_ROWS, _DIFFERENCES // (indices.shape[1] * points.shape[1])))
+    for start in range(0, len(points), at_once):
+        rows = slice(start, start + at_once)
         distances[rows] = np.linalg.norm(points[indices[rows]] - points[rows, None], axis=2)
     order = np.lexsort((indices, distances), axis=1)
     found = Neighbours(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,18 +46,21 @@ class Parameter:
         if value is None and self.default is None:
             return None
         if self.type is float and type(value) is int:
-            value = float(value)
+            with suppress(OverflowError):  # it stays a whole number, and is refused
+                value = float(value)
         known = isinstance(value, int | float | str)
         if known and type(value) is self.type and self._in_range(value):  # so True is no number
             return value
-        raise InvalidParameters(f"parameter {self.name} is {value!r}; allowed: {self.allowed()}")
+        raise InvalidParameters(
+            f"parameter {self.name} is {value!r:.80}; allowed: {self.allowed()}"
+        )
 
     def _in_range(self, value: int | float | str) -> bool:
         if isinstance(value, str):
             return value in self.choices
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
-        return math.isfinite(value) and low <= value <= high
+        return not (isinstance(value, float) and math.isinf(value)) and low <= value <= high
 
 
 def resolve(

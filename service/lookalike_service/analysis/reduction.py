@@ -110,6 +110,17 @@ def parse_reduction(text: str) -> Wanted:
     )
 
 
+def known_dim(text: str | None, dim: int) -> int | None:
+    """The dimensions that a reduction leaves of `dim`; None where the points will tell.
+
+    Raises InvalidParameters.
+    """
+    if text is None:
+        return dim
+    amount = parse_reduction(text).amount
+    return amount if isinstance(amount, int) else None
+
+
 def check_reduction(wanted: Wanted, *, points: int, dim: int) -> None:
     """Raise InvalidParameters if these points cannot be reduced so."""
     method, amount = wanted.method, wanted.amount

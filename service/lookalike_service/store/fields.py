@@ -3,7 +3,8 @@
 A field that is seen for the first time gets an index of its type at once, while few points can hold it:
 later it would cost a pass over all. Declared indexes come first. Not indexed are fields beyond the
 thirty-second, texts (strings of more than 128 characters) and what lies deeper than four levels; filters
-find them too, by looking at every point. A filter by a field that no image has is refused.
+find them too, by looking at every point, which is why a filter may have a few such conditions only. A filter
+by a field that no image has is refused.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from lookalike_service.errors import InvalidFilter
 from lookalike_service.store.engine import Engine
 from lookalike_service.store.filters import (
     EVERYTHING,
+    FieldCondition,
     HasId,
     IsEmpty,
     IsNull,
+    Match,
+    Range,
     Where,
-    clustering_of,
+    field_path,
     parse_filter,
     quoted,
 )
@@ -31,6 +35,8 @@ from lookalike_service.store.protocol import Collection, FieldType, Filter
 
 MOST_INDEXES = 32
 MOST_FIELDS = 128
+MOST_UNINDEXED = 16
+"""Conditions of a filter that no index answers: each looks at every point, 0.7 s per million."""
 _LONGEST = 128
 _DEEPEST = 4
 _UNNAMEABLE = re.compile(r'["\[\]]')
@@ -108,6 +114,7 @@ def checked_filter(engine: Engine, at: Collection, filter: Filter | None) -> Whe
     A slip of the pen would pass for no hits, or in `must_not` for all of them.
     """
     where = parse_filter(filter)
+    _check_indexed(at, where)
     for path in _unknown(at, where):
         having = Where(must_not=(IsEmpty(path),))
         if engine.count(at.stored_as, EVERYTHING) and not engine.count(at.stored_as, having):
@@ -118,21 +125,47 @@ def checked_filter(engine: Engine, at: Collection, filter: Filter | None) -> Whe
 def _unknown(collection: Collection, where: Where) -> list[str]:
     """The metadata fields that a filter compares values of and no image is known to have."""
     known = {_PLACE.sub("", field) for field in collection.fields}
+    compared = [one.key for one in _of_fields(where) if not isinstance(one, (IsEmpty, IsNull))]
     return [
         path
-        for path in _compared(where)
+        for path in dict.fromkeys(compared)
         if path.startswith("metadata.") and _PLACE.sub("", path) not in known
     ]
 
 
-def _compared(where: Where) -> Iterator[str]:
+def _of_fields(where: Where) -> Iterator[FieldCondition]:
+    """The conditions about fields, nested ones included."""
     for condition in (*where.must, *where.should, *where.must_not, *where.min_should):
         if isinstance(condition, Where):
-            yield from _compared(condition)
-        elif not isinstance(condition, (HasId, IsEmpty, IsNull)) and not clustering_of(
-            condition.key
-        ):
-            yield condition.key
+            yield from _of_fields(condition)
+        elif not isinstance(condition, HasId):
+            yield condition
+
+
+def _check_indexed(collection: Collection, where: Where) -> None:
+    """Raise InvalidFilter for too many conditions that no index answers."""
+    indexes = {field_path(field): type for field, type in collection.indexes.items()}
+    slow = [one.key for one in _of_fields(where) if indexes.get(one.key) not in _answering(one)]
+    if len(slow) > MOST_UNINDEXED:
+        fields = ", ".join(list(dict.fromkeys(slow))[:_LISTED])
+        raise InvalidFilter(
+            f"{len(slow)} conditions of the filter have no index that answers them, or are about clusters; "
+            f"at most {MOST_UNINDEXED} such are allowed: match many values in one condition, by any or "
+            f"except, or give these fields an index of the values' type: {fields}"
+        )
+
+
+def _answering(condition: FieldCondition) -> tuple[FieldType, ...]:
+    """The types of index that answer a condition without a look at every point."""
+    match condition:
+        case IsEmpty() | IsNull():
+            return ("keyword", "integer", "float", "bool")
+        case Range():
+            return ("integer", "float")
+        case Match(value=value):
+            return (_type(value),)
+        case _:
+            return tuple({_type(value) for value in condition.values[:1]})
 
 
 def _no_such_field(collection: Collection, path: str) -> InvalidFilter:

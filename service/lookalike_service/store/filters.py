@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lookalike_service.errors import InvalidFilter
+from lookalike_service.store.filter_size import check_size
 from lookalike_service.store.protocol import point_id
 
 Scalar = str | int | bool
@@ -180,8 +181,9 @@ def quoted(name: str) -> str:
 def parse_filter(filter: Mapping[str, Any] | None) -> Where:
     """The tree of a filter in Qdrant's JSON; None and {} match everything.
 
-    Raises InvalidFilter that names the place and what is allowed there.
+    Raises InvalidFilter that names the place and what is allowed there, or for one that is too large.
     """
+    check_size(filter)
     return EVERYTHING if filter is None else _where(filter, "filter", 0)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike_service.analysis.clustering.algorithms import resolve_range
+from lookalike_service.analysis.clustering.algorithms import check_fits, resolve_range
+from lookalike_service.analysis.clustering.sampling import most_clustered
 from lookalike_service.analysis.parameters import check_seed
-from lookalike_service.analysis.reduction import check_reduction, parse_reduction
+from lookalike_service.analysis.reduction import check_reduction, known_dim, parse_reduction
 from lookalike_service.analysis.sweep_plot import plot_sweep
 from lookalike_service.errors import InvalidParameters, StoreUnavailable, UnknownClustering
 from lookalike_service.jobs.runner import Task
@@ -39,6 +40,10 @@ def validate(store: Store, collection: str, request: ClusteringRequest) -> dict[
     check_seed(request.seed)
     if request.reduction is not None:
         check_reduction(parse_reduction(request.reduction), points=points, dim=space.dim)
+    largest = {**resolved, "k": ks[-1]} if ks else resolved
+    at_once = min(points, most_clustered(space.dim))
+    dim = known_dim(request.reduction, space.dim)
+    check_fits(request.algorithm, largest, points=at_once, dim=dim)
     name = request.name or request.algorithm
     return request.model_dump(mode="json") | {"name": name, "parameters": parameters}
 

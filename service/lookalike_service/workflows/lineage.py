@@ -20,14 +20,18 @@ from lookalike_service.schemas.clusterings import ClusteringOut
 from lookalike_service.store.protocol import Store
 from lookalike_service.workflows import clustering
 
+_MOST_PAIRS = 2**22
+
 
 def compare(store: Store, collection: str, name: str, later: str) -> LineageOut:
     """The lineage from one run to another of the same collection, of any spaces and algorithms.
 
-    Raises InvalidParameters if no image is in both, UnknownClustering, UnknownCollection.
+    Raises InvalidParameters if no image is in both or there are too many clusters, UnknownClustering,
+    UnknownCollection.
     """
     run, arrays = clustering.load(store, collection, name)
     other, other_arrays = clustering.load(store, collection, later)
+    _check_table(run, other)
     ids, other_ids = arrays["ids"], other_arrays["ids"]
     both, rows, other_rows = np.intersect1d(ids, other_ids, return_indices=True)
     if len(both) == 0:
@@ -53,6 +57,15 @@ def compare(store: Store, collection: str, name: str, later: str) -> LineageOut:
         matching=[Matched(**asdict(pair)) for pair in found.matching],
         figures=found.figures,
     )
+
+
+def _check_table(run: ClusteringOut, other: ClusteringOut) -> None:
+    """Raise InvalidParameters if the table of all pairs of clusters would be too large to match."""
+    if len(run.clusters) * len(other.clusters) > _MOST_PAIRS:
+        raise InvalidParameters(
+            f"'{run.name}' has {len(run.clusters)} clusters and '{other.name}' {len(other.clusters)}: runs "
+            f"with up to {_MOST_PAIRS} pairs of clusters can be compared; cluster into fewer."
+        )
 
 
 def _described(run: ClusteringOut, labels: list[int], sizes: list[int]) -> LineageRun:

@@ -33,6 +33,7 @@ NO_REFERENCE = (
     "'collection' and 'id', or send part 'vector'."
 )
 _NEIGHBOURS = 10
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,10 +160,14 @@ def _class_index(wanted: str | None, count: int, names: tuple[str, ...]) -> int 
         return None
     if wanted in names:
         return names.index(wanted)
-    if wanted.isascii() and wanted.isdecimal() and int(wanted) < count:
+    # Python reads no number of thousands of digits.
+    digits = wanted.isascii() and wanted.isdecimal() and len(wanted) <= _MOST_DIGITS
+    if digits and int(wanted) < count:
         return int(wanted)
     known = f", or one of {', '.join(names[:10])}…" if names else "; its names are not known here"
-    raise InvalidField(f"There is no class '{wanted}': give a number from 0 to {count - 1}{known}.")
+    raise InvalidField(
+        f"There is no class '{wanted:.80}': give a number from 0 to {count - 1}{known}."
+    )
 
 
 async def _component(question: Question, seen: Seen) -> Aim:

@@ -11,6 +11,7 @@ import numpy as np
 from lookalike_service.analysis.clustering.assign import keep_members
 from lookalike_service.analysis.clustering.catalog import ALGORITHMS, Algorithm
 from lookalike_service.analysis.clustering.fit import Fit, number_by_size
+from lookalike_service.analysis.clustering.memory import check_memory
 from lookalike_service.analysis.parameters import Value, check_seed, resolve
 from lookalike_service.analysis.points import Points, all_equal, check_points
 from lookalike_service.errors import InvalidParameters
@@ -64,6 +65,11 @@ def resolve_range(
     return ends[0], range(first, last + 1)
 
 
+def check_fits(name: str, parameters: Mapping[str, Value], *, points: int, dim: int | None) -> None:
+    """Raise InvalidParameters if resolved parameters take too much memory here; see `check_memory`."""
+    check_memory(name, parameters, points=_fitted(name, points), dim=dim)
+
+
 def _fitted(name: str, points: int) -> int:
     """How many of so many points the algorithm is fitted to."""
     most = find_algorithm(name).most_points
@@ -82,6 +88,7 @@ def cluster(
     check_seed(seed)
     resolved = resolve_parameters(algorithm, parameters, points=len(points))
     most = _fitted(algorithm, len(points))
+    check_fits(algorithm, resolved, points=most, dim=points.shape[1])
     if most == len(points):
         return _fit(points, algorithm, resolved, seed)
     rows = np.sort(np.random.default_rng(seed).choice(len(points), most, replace=False))

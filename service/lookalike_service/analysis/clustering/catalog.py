@@ -24,7 +24,7 @@ class Algorithm:
     checks_k: bool = False
 
 
-_K = Parameter("k", int, 8, "Number of clusters.", minimum=1, at_most_points=True)
+_K = Parameter("k", int, 8, "Number of clusters.", minimum=1, maximum=10_000, at_most_points=True)
 _STARTS = Parameter(
     "n_init", int, 3, "Starts from other seeds, of which the best is kept.", minimum=1, maximum=100
 )
@@ -102,7 +102,7 @@ _AROUND_CENTRES = (
                 str,
                 "diag",
                 "Shape of a cluster: spherical, diag (stretched along the axes), full (in any direction; "
-                "reduce to some tens of dimensions first).",
+                "reduce to some tens of dimensions first: k * dimensions squared is bounded).",
                 choices=("spherical", "diag", "full"),
             ),
             _ONE_START,
@@ -210,7 +210,8 @@ _BY_LINKS = (
     Algorithm(
         "spectral",
         "A given number of clusters of any shape, held together by neighbours.",
-        (_K, _NEIGHBOURS),
+        # It takes twice as many eigenvectors as clusters, of all points.
+        (replace(_K, maximum=1_000), _NEIGHBOURS),
         assigner="nearest_member",
         most_points=20_000,
     ),

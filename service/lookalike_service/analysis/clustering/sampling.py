@@ -16,9 +16,14 @@ MOST_NUMBERS = 2**27
 _ROWS_AT_ONCE = 4096
 
 
+def most_clustered(dim: int) -> int:
+    """How many vectors of `dim` dimensions are clustered at once."""
+    return max(MOST_NUMBERS // dim, 1)
+
+
 def draw_sample(vectors: Points, *, seed: int) -> NDArray[np.int64] | None:
     """The rows to cluster of vectors (n, dim), in order, drawn at random; None for all of them."""
-    most = max(MOST_NUMBERS // vectors.shape[1], 1)
+    most = most_clustered(vectors.shape[1])
     if len(vectors) <= most:
         return None
     return np.sort(np.random.default_rng(seed).choice(len(vectors), most, replace=False))
