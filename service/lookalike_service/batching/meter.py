@@ -20,9 +20,8 @@ _TOO_MUCH = 2.0
 """Offered more than this many times what can be done, waiting helps nobody: the queue would only stay full.
 
 Callers who each wait for their answer offer exactly what is done, however many they are: at first all at once
-what the queue holds at most, hence offers are remembered for twice as long as it may be. And when a flood is
-over, those who go on must not be refused for as long: what came lately counts as well, and it must be too much
-by both."""
+what the queue holds at most, hence offers are remembered for twice as long as it may be. When a flood ends,
+those who go on must not be refused for as long: so it must be too much by what came lately, too."""
 
 
 class Meter:
