@@ -6,7 +6,8 @@ import io
 import logging
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,13 +52,16 @@ _UPRIGHT = {
 }
 """What turns a picture stored with this EXIF orientation upright."""
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_LONGEST_SIDE = 1_000_000
+"""Pillow's rows and tables take up to 60 bytes for each pixel of a side: more than a thin picture itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The largest file, in bytes, and the largest declared picture, in pixels, that are decoded.
 
-    Pillow has a ceiling of its own, one for the process; making a Limits lifts it where it is lower.
+    No side may be longer than a million pixels, whatever the limits. Pillow has a ceiling of its own, one for
+    the process; making a Limits lifts it where it is lower.
     """
 
     max_bytes: int
@@ -137,6 +141,7 @@ def decode(data: bytes, limits: Limits, *, shorter: int | None = None) -> Image:
 
 
 _FEWEST_PIXELS = 16
+_TORCH_HAS_NONE = "can't allocate memory"
 _OF_A_THUMBNAIL = " Of an indexed image only this thumbnail is kept: send the image itself."
 
 
@@ -170,9 +175,10 @@ def cut(rgb: Pixels, crop: Crop) -> Pixels:
 
 def shrink(rgb: Pixels, size: int = 192) -> Pixels:
     """The picture, uint8 (height, width, 3), made to fit a square of `size` pixels; never enlarged."""
-    small = Pillow.fromarray(rgb)
-    small.thumbnail((size, size), reducing_gap=2.0)
-    return np.asarray(small)
+    with within_memory(rgb):
+        small = Pillow.fromarray(rgb)
+        small.thumbnail((size, size), reducing_gap=2.0)
+        return np.asarray(small)
 
 
 def thumbnail(rgb: Pixels, size: int = 192) -> bytes:
@@ -180,6 +186,20 @@ def thumbnail(rgb: Pixels, size: int = 192) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(shrink(rgb, size)).save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
+
+
+@contextmanager
+def within_memory(rgb: Pixels) -> Iterator[None]:
+    """Raise TooManyPixels where there is not memory enough for what is done with a picture."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and _TORCH_HAS_NONE not in str(error):
+            raise
+        height, width = rgb.shape[:2]
+        raise errors.TooManyPixels(
+            f"There is not memory enough for a picture of {width} × {height} pixels."
+        ) from error
 
 
 def _format(data: bytes) -> str:
@@ -222,6 +242,11 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         raise errors.TooManyPixels(
             f"The image declares {width} × {height} = {width * height:,} pixels; "
             f"at most {limits.max_pixels:,} are decoded."
+        )
+    if max(size) > _LONGEST_SIDE:
+        raise errors.TooManyPixels(
+            f"The image declares {width} × {height} pixels; "
+            f"pictures of at most {_LONGEST_SIDE:,} pixels a side are decoded."
         )
 
 

@@ -225,7 +225,12 @@ def test_a_comparison_with_another_collection_shows_none_of_its_images(
         headers = {"accept": accept or "application/json"}
         refused = client.get(page + part, headers=bearer("shop") | headers)
         assert refused.status_code == 403
+        assert "private" not in refused.text
         assert client.get(page + part, headers=bearer("admin") | headers).is_success
+    assert job not in client.get("/v1/jobs", headers=bearer("shop")).text
+    for verb, part in [("GET", ""), ("DELETE", ""), ("GET", "/events")]:
+        hidden = client.request(verb, f"/v1/jobs/{job}{part}", headers=bearer("shop"))
+        assert (hidden.status_code, hidden.json()["code"]) == (404, "unknown_job")
     listed = f"{path}/comparisons"
     assert client.get(listed, headers=bearer("shop")).json()["comparisons"] == []
     assert '"name":"both"' in client.get(listed, headers=bearer("admin")).text

@@ -92,6 +92,14 @@ def parts(*files: tuple[str, bytes], **fields: str) -> dict[str, Any]:
     return {"files": list(files), "data": fields}
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """Metadata of so many levels."""
+    inner: list[Any] = []
+    for _ in range(levels - 2):
+        inner = [inner]
+    return {"a": inner}
+
+
 IMAGE, NOTHING = raw(jpeg()), dict[str, Any]()
 # code, method, path, body; the status is the code's.
 REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
@@ -196,6 +204,36 @@ REQUESTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
         "POST",
         INDEX,
         parts(("images", jpeg()), metadata="[1]"),
+    ),
+    "too many indexes": (
+        "invalid_field",
+        "PUT",
+        "/v1/collections/new",
+        {"json": {"indexes": {f"metadata.{i}": "keyword" for i in range(65)}}},
+    ),
+    "metadata nested too deep": (
+        "invalid_field",
+        "POST",
+        INDEX,
+        parts(("images", jpeg()), metadata=json.dumps([nested(33)])),
+    ),
+    "edit, nested too deep": (
+        "invalid_field",
+        "PATCH",
+        f"{INDEX}/a",
+        {"json": {"metadata": nested(33)}},
+    ),
+    "edit, a number beyond 64 bits": (
+        "invalid_field",
+        "PATCH",
+        f"{INDEX}/a",
+        {"json": {"metadata": {"a": [2**63]}}},
+    ),
+    "index as json, nested too deep": (
+        "invalid_field",
+        "POST",
+        INDEX,
+        {"json": {"images": [{"base64": "", "metadata": nested(33)}]}},
     ),
     "unknown image": ("unknown_image", "GET", f"{INDEX}/zzz", NOTHING),
     "thumbnail of no image": ("unknown_image", "GET", f"{INDEX}/zzz/thumbnail", NOTHING),

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from lookalike_service.encoders.preprocessing import Preprocessing, resize
 from lookalike_service.encoders.protocol import Pixels
+from lookalike_service.errors import TooManyPixels
 from lookalike_service.images import Limits, decode
 from tests import pictures
 from tests.encoders import loaded
@@ -117,3 +120,52 @@ def test_a_very_long_picture_costs_no_more_than_its_crop(width: int, height: int
     middle = (np.array(rgb.shape[:2]) - short) // 2
     square = rgb[middle[0] : middle[0] + short, middle[1] : middle[1] + short]
     assert np.abs(pixels.astype(int) - RECIPE.apply(square)).mean() < 4
+
+
+def uncut(recipe: Preprocessing, rgb: Pixels) -> Pixels:
+    """All of the picture resized by Pillow, in the order of `apply`, then the crop."""
+    image, region = Pillow.fromarray(rgb), recipe.region(rgb.shape[1], rgb.shape[0])
+    method = Pillow.Resampling[recipe.interpolation.upper()]
+    rows_first = not recipe._columns_first(image.width, image.height)
+    for along_rows in (rows_first, not rows_first):
+        if along_rows:
+            across = (region.left, 0, region.left + region.width, image.height)
+            image = image.resize((recipe.size, image.height), method, box=across)
+        else:
+            down = (0, region.top, image.width, region.top + region.height)
+            image = image.resize((image.width, recipe.size), method, box=down)
+    return np.asarray(image)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    short=st.integers(1, 90),
+    times=st.floats(4.5, 60),
+    upright=st.booleans(),
+    recipe=st.builds(
+        Preprocessing,
+        st.sampled_from([16, 33, 64]),
+        st.sampled_from([0.5, 0.875, 0.95, 1.0]),
+        st.sampled_from(["bicubic", "bilinear"]),
+        st.just((0.5,) * 3),
+        st.just((0.5,) * 3),
+    ),
+)
+def test_leaving_out_what_the_crop_drops_changes_no_bit(
+    short: int, times: float, upright: bool, recipe: Preprocessing
+) -> None:
+    shape = (round(short * times), short, 3) if upright else (short, round(short * times), 3)
+    rgb = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(recipe._resize_crop(rgb), uncut(recipe, rgb))
+
+
+@pytest.mark.parametrize("shape", [(2**40, 1, 3), (1, 2**40, 3)])
+def test_a_picture_longer_than_memory_is_cropped_all_the_same(shape: tuple[int, ...]) -> None:
+    endless = np.broadcast_to(np.full(3, 7, np.uint8), shape)
+    assert (RECIPE.apply(endless) == 7).all()
+
+
+def test_a_picture_that_there_is_not_memory_for_is_an_error_of_its_own() -> None:
+    beyond = np.broadcast_to(np.zeros(3, np.uint8), (2**25, 2**25, 3))
+    with pytest.raises(TooManyPixels, match="memory"):
+        RECIPE.apply(beyond)

@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
-from tests.fakes.service import FakeService, fake_service
+from lookalike_service.errors import Internal
+from lookalike_service.store.protocol import Collection, Filter
+from tests.fakes.encoder import FakeEncoder
+from tests.fakes.service import FakeService, fake_app, fake_service
+from tests.fakes.store import FakeStore
 from tests.pictures import jpeg
 
 
@@ -35,6 +40,28 @@ def add(service: FakeService, collection: str, *images: bytes, **fields: object)
     response = service.client.post(f"{collection}/images", files=files, data=data)
     assert response.status_code == 200, response.text
     return response.json()
+
+
+class HalfReadable(FakeStore):
+    """A store that cannot read the collection `torn`."""
+
+    def count(self, name: str, filter: Filter | None = None) -> int:
+        if name == "torn":
+            raise Internal("collection 'torn' cannot be opened")
+        return super().count(name, filter)
+
+
+def test_a_collection_that_cannot_be_read_keeps_no_other_from_being_listed() -> None:
+    store, space = HalfReadable(), FakeEncoder().info.space
+    for name in ("sound", "torn"):
+        store.create_collection(Collection(name, space, "2026-01-01T00:00:00Z", {}))
+    with TestClient(fake_app(FakeEncoder(), store), "http://127.0.0.1") as client:
+        listed = client.get("/v1/collections").json()
+        described = client.get("/v1/collections/torn")
+    assert [one["name"] for one in listed["collections"]] == ["sound"]
+    assert listed["unreadable"] == ["torn"]
+    assert (described.status_code, described.json()["code"]) == (500, "internal_error")
+    assert "'torn' cannot be opened" in described.json()["detail"]
 
 
 def test_an_image_is_created_then_unchanged_then_updated(

@@ -372,7 +372,24 @@ def test_a_signature_followed_by_noise_raises_an_image_error(noise: bytes, forma
         decode(SOUND[format][:12] + noise, LIMITS)
 
 
+@pytest.mark.parametrize("size", [(1, 1_000_001), (1_000_001, 1)])
+def test_a_picture_whose_side_takes_more_memory_than_its_pixels_is_refused(
+    size: tuple[int, int],
+) -> None:
+    data = pictures.saved(Pillow.new("1", size), "png")
+    with pytest.raises(errors.TooManyPixels, match="1,000,000 pixels a side"):
+        decode(data, LIMITS)
+
+
 # -- thumbnails
+
+BEYOND_MEMORY = np.broadcast_to(np.zeros(3, np.uint8), (2**25, 2**25, 3))
+"""Of more pixels than a machine has addresses, all of them the same three bytes."""
+
+
+def test_a_thumbnail_that_there_is_not_memory_for_is_an_error_of_the_picture() -> None:
+    with pytest.raises(errors.TooManyPixels, match="memory"):
+        thumbnail(BEYOND_MEMORY)
 
 
 @pytest.mark.parametrize(

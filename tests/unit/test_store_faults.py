@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike_service.errors import Conflict, InvalidField, StoreUnavailable
+from lookalike_service.errors import Conflict, Internal, InvalidField, StoreUnavailable
 from lookalike_service.store import disk_room
+from lookalike_service.store.edge_engine import EdgeEngine
 from lookalike_service.store.embedded import EmbeddedStore
+from lookalike_service.store.embedded_engine import LABELS
 from lookalike_service.store.factory import open_store
+from lookalike_service.store.filters import EVERYTHING
 from lookalike_service.store.options import EmbeddedOptions
 from lookalike_service.store.protocol import point_id
 from tests.contract.stores import collection, point, settings, vector
@@ -39,6 +42,27 @@ def test_a_full_disk_refuses_writes_and_still_answers_searches(
     store.upsert("c", [point(2)])
     assert store.count("c") == 2
     store.close()
+
+
+def test_a_collection_that_cannot_be_opened_says_so_and_leaves_the_others(tmp_path: Path) -> None:
+    engine = EdgeEngine(tmp_path / "collections", tmp_path / LABELS)
+    for name in ("sound", "torn"):
+        engine.create(name, "space", 4)
+    engine.close()
+    (tmp_path / "collections" / "torn" / "edge_config.json").write_bytes(b"torn")
+    engine = EdgeEngine(tmp_path / "collections", tmp_path / LABELS)
+    assert engine.count("sound", EVERYTHING) == 0
+    for call in (
+        lambda: engine.count("torn", EVERYTHING),
+        lambda: engine.upsert("torn", [point_id("1")], [{}]),
+    ):
+        with pytest.raises(Internal, match=r"'torn' cannot be opened.*index its images") as raised:
+            call()
+        assert str(tmp_path) not in raised.value.detail
+    engine.drop("torn")
+    engine.create("torn", "space", 4)
+    assert engine.count("torn", EVERYTHING) == 0
+    engine.close()
 
 
 def test_a_write_that_the_disk_refuses_says_so_and_loses_nothing(tmp_path: Path) -> None:

@@ -338,7 +338,7 @@ export interface paths {
         };
         /**
          * All collections
-         * @description Every collection, by name.
+         * @description Every collection, by name; those that cannot be opened by their names alone.
          */
         get: operations["list_collections_v1_collections_get"];
         put?: never;
@@ -1826,6 +1826,12 @@ export interface components {
         Collections: {
             /** Collections */
             collections: components["schemas"]["CollectionOut"][];
+            /**
+             * Unreadable
+             * @description Collections that the store cannot open; describing one says why.
+             * @default []
+             */
+            unreadable?: string[];
         };
         /**
          * ComparedImage
@@ -2727,7 +2733,10 @@ export interface components {
          * @description Metadata to merge: null removes a key.
          */
         ImagePatch: {
-            /** Metadata */
+            /**
+             * Metadata
+             * @description Nested 32 levels deep at most; whole numbers have 64 bits.
+             */
             metadata: {
                 [key: string]: unknown;
             };

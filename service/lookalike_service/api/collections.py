@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
+import structlog
 from fastapi import Path, Response
 
 from lookalike_service.api.context import Context, Current
@@ -14,6 +15,7 @@ from lookalike_service.api.responses import json_response
 from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import (
     CollectionExists,
+    Internal,
     InvalidField,
     InvalidRequest,
     StoreUnavailable,
@@ -26,6 +28,8 @@ from lookalike_service.store.protocol import Collection
 from lookalike_service.workflows import collections as workflow
 from lookalike_service.workflows import creation
 
+log = structlog.get_logger(__name__)
+
 router = guarded_router(prefix="/v1/collections", tags=["collections"])
 
 
@@ -37,9 +41,15 @@ router = guarded_router(prefix="/v1/collections", tags=["collections"])
 )
 @needs("read")
 async def list_collections(context: Current) -> Collections:
-    """Every collection, by name."""
-    found = await asyncio.to_thread(context.store.collections)
-    return Collections(collections=[await _out(context, collection) for collection in found])
+    """Every collection, by name; those that cannot be opened by their names alone."""
+    readable, unreadable = [], []
+    for collection in await asyncio.to_thread(context.store.collections):
+        try:
+            readable.append(await _out(context, collection))
+        except Internal as error:
+            log.error("a collection cannot be read", collection=collection.name, error=error.detail)
+            unreadable.append(collection.name)
+    return Collections(collections=readable, unreadable=unreadable)
 
 
 @router.put(

@@ -30,6 +30,7 @@ from lookalike_service.errors import (
 )
 from lookalike_service.schemas.base import ImageId
 from lookalike_service.schemas.collections import IndexRequest
+from lookalike_service.schemas.metadata import Metadata
 from lookalike_service.workflows.ingest import NewImage
 
 
@@ -71,7 +72,7 @@ async def _sent_as_json(request: Request, context: Context) -> list[NewImage | L
 
 def _described(form: Form, uploads: list[Upload]) -> list[NewImage]:
     ids = _per_image(form, "ids", list[ImageId], len(uploads))
-    metadata = _per_image(form, "metadata", list[dict[str, Any]], len(uploads))
+    metadata = _per_image(form, "metadata", list[Metadata], len(uploads))
     sources = _per_image(form, "sources", list[str | None], len(uploads))
     return [
         NewImage(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from lookalike_service.access.caller import Caller
 from lookalike_service.api.context import Context, Current
 from lookalike_service.api.problems import documented
+from lookalike_service.api.scoped_store import compared
 from lookalike_service.api.security import guarded_router, needs
 from lookalike_service.errors import InvalidField, JobNotFinished, StoreUnavailable, UnknownJob
 from lookalike_service.jobs.records import FINISHED, unknown_job
@@ -42,7 +45,7 @@ class JobsQuery(BaseModel):
 async def list_jobs(query: Annotated[JobsQuery, Query()], context: Current) -> Jobs:
     """Jobs, newest first."""
     found = await asyncio.to_thread(
-        context.jobs.recent, query.collection, query.limit, sees=context.holder.sees
+        context.jobs.recent, query.collection, query.limit, sees=partial(_sees, context.holder)
     )
     return Jobs(jobs=found)
 
@@ -97,11 +100,16 @@ async def events(id: str, request: Request, context: Current) -> Response:
 
 
 async def _job(context: Context, id: str) -> Job:
-    """A job of a collection that the caller may see. Raises UnknownJob."""
+    """A job of collections that the caller may see. Raises UnknownJob."""
     job = await asyncio.to_thread(context.jobs.get, id)
-    if not context.holder.sees(job.collection):
+    if not _sees(context.holder, job):
         raise unknown_job(id)
     return job
+
+
+def _sees(caller: Caller, job: Job) -> bool:
+    """Whether a caller may see every collection that a job tells of."""
+    return all(map(caller.sees, [job.collection, *compared(job.kind, job.parameters)]))
 
 
 async def _stream(job: Job, request: Request, context: Context) -> AsyncIterator[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from lookalike_service.access.caller import Caller
-from lookalike_service.errors import UnknownCollection
+from lookalike_service.errors import Forbidden, UnknownCollection
 from lookalike_service.store.protocol import Collection, Store
 from lookalike_service.workflows import comparison
 
@@ -48,8 +48,8 @@ class ScopedStore:
     def document(self, kind: str, key: str) -> dict[str, Any] | None:
         """As the store's. Raises Forbidden for a comparison with a collection outside the scope."""
         found = self._store.document(kind, key)
-        for name in _compared(kind, found or {}):
-            self._caller.check_collection(name)
+        if not all(map(self._caller.sees, compared(kind, found or {}))):
+            raise Forbidden("This comparison is with a collection that the key is not for.")
         return found
 
     def documents(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
@@ -57,7 +57,7 @@ class ScopedStore:
         return [
             (key, body)
             for key, body in self._store.documents(kind)
-            if all(map(self._caller.sees, _compared(kind, body)))
+            if all(map(self._caller.sees, compared(kind, body)))
         ]
 
     def collections(self) -> list[Collection]:
@@ -65,8 +65,8 @@ class ScopedStore:
         return [one for one in self._store.collections() if self._caller.sees(one.name)]
 
 
-def _compared(kind: str, body: Mapping[str, Any]) -> list[str]:
-    """The collections whose images a document tells of besides its own: those that were compared."""
+def compared(kind: str, body: Mapping[str, Any]) -> list[str]:
+    """The collections that a document, or a job's parameters, tells of besides its own: those compared."""
     if kind != comparison.KIND:
         return []
     return [body[side]["collection"] for side in ("first", "second") if side in body]

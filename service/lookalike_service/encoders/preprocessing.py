@@ -9,10 +9,14 @@ from typing import Literal
 import numpy as np
 from PIL import Image as Pillow
 
-from lookalike_service.images import Pixels, Region
+from lookalike_service.images import Pixels, Region, within_memory
 
 _MOST_RESIZED = 4
 """Times as many pixels as are kept: when a whole picture resized has more, only the crop is resized."""
+
+
+_REACH = 2
+"""Of the widest of the filters, in pixels of whichever picture, before or after, has the larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,11 @@ class Preprocessing:
         return 4 * self._shorter
 
     def apply(self, rgb: Pixels) -> Pixels:
-        """Resize and crop RGB uint8 (height, width, 3) to uint8 (size, size, 3)."""
+        """Resize and crop RGB uint8 (height, width, 3) to uint8 (size, size, 3). Raises TooManyPixels."""
+        with within_memory(rgb):
+            return self._applied(rgb)
+
+    def _applied(self, rgb: Pixels) -> Pixels:
         height, width, _ = rgb.shape
         resized_width, resized_height = self._resized(width, height)
         if resized_width * resized_height > _MOST_RESIZED * self.size**2:
@@ -68,11 +76,13 @@ class Preprocessing:
     def _resize_crop(self, rgb: Pixels) -> Pixels:
         """`apply` for pictures so long that what the crop drops would cost the most: by Pillow, which can."""
         height, width, _ = rgb.shape
-        image, region = Pillow.fromarray(rgb), self.region(width, height)
+        region = self.region(width, height)
+        across, columns = _needed(region.left, region.width, width, self.size)
+        down, rows = _needed(region.top, region.height, height, self.size)
+        image = Pillow.fromarray(rgb[rows, columns])
         if self._columns_first(width, height):
-            columns = self._resize_columns(image, region)
-            return np.asarray(self._resize_rows(columns, region))
-        return np.asarray(self._resize_columns(self._resize_rows(image, region), region))
+            return np.asarray(self._resize_rows(self._resize_columns(image, down), across))
+        return np.asarray(self._resize_columns(self._resize_rows(image, across), down))
 
     @property
     def _shorter(self) -> int:
@@ -96,12 +106,12 @@ class Preprocessing:
         resized_width, resized_height = self._resized(width, height)
         return height - resized_height > max(0, 2 * (width - resized_width))
 
-    def _resize_rows(self, image: Pillow.Image, region: Region) -> Pillow.Image:
-        box = (region.left, 0, region.left + region.width, image.height)
+    def _resize_rows(self, image: Pillow.Image, across: tuple[float, float]) -> Pillow.Image:
+        box = (across[0], 0, across[1], image.height)
         return image.resize((self.size, image.height), self._resampling, box=box)
 
-    def _resize_columns(self, image: Pillow.Image, region: Region) -> Pillow.Image:
-        box = (0, region.top, image.width, region.top + region.height)
+    def _resize_columns(self, image: Pillow.Image, down: tuple[float, float]) -> Pillow.Image:
+        box = (0, down[0], image.width, down[1])
         return image.resize((image.width, self.size), self._resampling, box=box)
 
     @property
@@ -124,6 +134,18 @@ def resize(
     )
     array: Pixels = resized[0].permute(1, 2, 0).numpy()
     return array
+
+
+def _needed(start: float, length: float, side: int, size: int) -> tuple[tuple[float, float], slice]:
+    """Of one side, the pixels that resizing this span of it to `size` reads, and where among them it lies.
+
+    Without those before and after, a picture one pixel wide would grow 224-fold before most of it is dropped.
+    """
+    # Pillow rounds a box to single precision; after the cut, where numbers are small, it would less.
+    low, high = float(np.float32(start)), float(np.float32(start + length))
+    reach = math.ceil(_REACH * max(1, (high - low) / size)) + 1
+    first, last = max(0, math.floor(low) - reach), min(side, math.ceil(high) + reach)
+    return (low - first, high - first), slice(first, last)
 
 
 def _numbers(values: tuple[float, ...]) -> str:

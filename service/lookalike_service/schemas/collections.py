@@ -8,9 +8,12 @@ from pydantic import Field
 
 from lookalike_service.schemas.base import FilterJson, ImageId, Wire
 from lookalike_service.schemas.embedding import EmbedImage
+from lookalike_service.schemas.metadata import Metadata
 from lookalike_service.schemas.problems import ItemError
 
 FieldType = Literal["keyword", "integer", "float", "bool"]
+MOST_DECLARED = 64
+"""Indexes that a collection may be given: each takes the store time and memory."""
 
 
 class CollectionRequest(Wire):
@@ -20,6 +23,7 @@ class CollectionRequest(Wire):
     distance: Literal["cosine"] = "cosine"
     indexes: dict[str, FieldType] = Field(
         default_factory=dict,
+        max_length=MOST_DECLARED,
         description="Metadata fields to filter by, with their types.",
         examples=[{"metadata.label": "keyword", "metadata.age": "integer"}],
     )
@@ -47,13 +51,16 @@ class Collections(Wire):
     """All collections."""
 
     collections: list[CollectionOut]
+    unreadable: list[str] = Field(
+        [], description="Collections that the store cannot open; describing one says why."
+    )
 
 
 class IndexImage(EmbedImage):
     """One image of a JSON request, and what to keep of it."""
 
     id: ImageId | None = Field(None, description="Default: the SHA-256 of the bytes.")
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     source: str | None = Field(None, description="Default: the URL it was fetched from.")
 
 
@@ -111,7 +118,7 @@ class ImagePage(Wire):
 class ImagePatch(Wire):
     """Metadata to merge: null removes a key."""
 
-    metadata: dict[str, Any]
+    metadata: Metadata
 
 
 class DeleteRequest(Wire):

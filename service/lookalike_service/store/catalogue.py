@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -23,6 +23,7 @@ from lookalike_service.errors import (
     UnknownCollection,
 )
 from lookalike_service.schemas.base import Name
+from lookalike_service.schemas.collections import MOST_DECLARED
 from lookalike_service.spaces import Space
 from lookalike_service.store.documents import Documents
 from lookalike_service.store.engine import Engine
@@ -122,6 +123,7 @@ class Catalogue:
                     f"{existing.space.id}), not {space.model} (space {space.id}); delete it or "
                     "choose another name"
                 )
+            _check_number(name, existing.indexes if existing else {}, collection.indexes)
             stored_as = (existing.stored_as if existing else "") or name
             self._engine.create(stored_as, space.id, space.dim)
             for path, type in paths.items():  # before any point: later would cost a pass over all
@@ -144,6 +146,7 @@ class Catalogue:
         """See `Store`. Raises InvalidField for a field that cannot be filtered by."""
         with self._describing:
             found = self.get(name)
+            _check_number(name, found.indexes, [field])
             self._index_both(found, {field: type})
             self._put(replace(found, indexes={**found.indexes, field: type}))
 
@@ -231,6 +234,15 @@ class Catalogue:
         found = replace(found, other=None)
         self._put(found)
         return found
+
+
+def _check_number(name: str, there: Mapping[str, FieldType], wanted: Iterable[str]) -> None:
+    """Raise InvalidField for new indexes that would make it too many."""
+    number = len({*there, *wanted})
+    if number > max(MOST_DECLARED, len(there)):
+        raise InvalidField(
+            f"collection {name!r} would have {number} indexes; {MOST_DECLARED} are allowed"
+        )
 
 
 def index_path(field: str) -> str:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from lookalike_service.errors import (
     CollectionExists,
     Internal,
+    LookalikeError,
     SpaceMismatch,
     StoreUnavailable,
     UnknownCollection,
@@ -364,7 +365,7 @@ class EdgeEngine:
                 raise UnknownCollection(f"there is no collection {name!r}")
             # An optimisation that was killed leaves its half-built segments behind.
             shutil.rmtree(path / "temp_segments", ignore_errors=True)
-            self._shards[name] = edge.EdgeShard.load(str(path))
+            self._shards[name] = _loaded(name, path)
         return self._shards[name]
 
     def _update(self, name: str, operation: edge.UpdateOperation, points: int = 1) -> None:
@@ -413,11 +414,27 @@ class EdgeEngine:
         )
 
 
+def _loaded(name: str, path: Path) -> edge.EdgeShard:
+    """The shard of a folder. Raises StoreUnavailable for want of room, else Internal."""
+    try:
+        with _in_our_words(name):
+            return edge.EdgeShard.load(str(path))
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        raise Internal(
+            f"collection {name.partition('@')[0]!r} cannot be opened, the others can: delete it and index "
+            f"its images again, or restore a backup ({str(error).replace(f'{path}/', '')})"
+        ) from error
+
+
 @contextmanager
 def _in_our_words(name: str) -> Iterator[None]:
     """Every error of the binding is a bare Exception; its message tells them apart."""
     try:
         yield
+    except LookalikeError:
+        raise
     except Exception as error:
         if "Not existing vector name" in str(error):
             raise SpaceMismatch(f"collection {name!r} holds vectors of another space") from error

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike_service.errors import InvalidField, InvalidVector, WrongDimension
+from lookalike_service.schemas.metadata import DEEPEST, check_values
 from lookalike_service.spaces import Space
 from lookalike_service.store.protocol import Point, Vector
 
@@ -42,6 +43,8 @@ def without_labels_in(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 def check_payloads(points: Sequence[Point], payloads: Sequence[Mapping[str, Any]]) -> None:
     """All at once, which is faster; one by one to name the bad one."""
     try:
+        for payload in payloads:
+            check_values(payload.values(), DEEPEST)
         json.dumps(payloads, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, TypeError):
         for point, payload in zip(points, payloads, strict=True):
@@ -49,7 +52,11 @@ def check_payloads(points: Sequence[Point], payloads: Sequence[Mapping[str, Any]
 
 
 def check_payload(id: str, payload: Mapping[str, Any]) -> None:
-    """Refuse what JSON cannot carry (NaN, lone surrogates): the engines differ over it."""
+    """Refuse what JSON cannot carry (NaN, lone surrogates), or not every engine reads back."""
+    try:
+        check_values(payload.values(), DEEPEST)
+    except ValueError as error:
+        raise InvalidField(f"the payload of point {id} cannot be stored: {error}") from None
     try:
         json.dumps(payload, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, TypeError) as error:
