@@ -137,7 +137,7 @@ def from_validation(errors: Sequence[Any]) -> LookalikeError:
 
 def _field(error: Mapping[str, Any]) -> dict[str, Any]:
     place = [str(part) for part in error["loc"] if part not in {"body", "query", "path"}]
-    detail = str(error["msg"])
+    detail = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         detail = "unknown field"
     return {"field": ".".join(place) or "body", "detail": detail}

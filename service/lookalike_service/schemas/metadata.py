@@ -22,7 +22,7 @@ def check_values(values: Iterable[object], levels: int) -> None:
             continue
         if isinstance(value, (dict, list, tuple)):
             if levels == 0:
-                raise ValueError(f"metadata is nested deeper than {DEEPEST} levels")
+                raise ValueError(f"nested deeper than {DEEPEST} levels")
             check_values(value.values() if isinstance(value, dict) else value, levels - 1)
         elif isinstance(value, int) and not _LEAST <= value <= _MOST:
             raise ValueError("a whole number is beyond 64 bits; send it as text")
