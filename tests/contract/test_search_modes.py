@@ -14,7 +14,7 @@ from lookalike_service.store.point_store import PointStore
 from lookalike_service.store.protocol import Point, Vector
 from lookalike_service.workflows import grouping
 from lookalike_service.workflows.search import Found, find, find_each
-from lookalike_service.workflows.sought import check, indexed, sought
+from lookalike_service.workflows.sought import check, looked_up, sought
 from tests.contract.stores import SPACE, collection, point, vector
 
 COUNT = 200
@@ -42,7 +42,7 @@ def name(store: PointStore) -> str:
 def search(store: PointStore, name: str, **asked: Any) -> list[Found]:
     request = SearchRequest(**asked)
     check(request)
-    looked_for = sought(request, name, SPACE, indexed(store, name, [request]))
+    looked_for = sought(request, name, SPACE, looked_up(store, name, [request]))
     return find(store, name, request, looked_for)
 
 
@@ -270,7 +270,7 @@ def test_searches_at_once_answer_as_each_alone_and_a_wrong_one_fails_alone(
         {"id": "8", "diversity": 0.3, "limit": 5},
     ]
     requests = [SearchRequest(**one) for one in asked]
-    records = indexed(store, name, requests)
+    records = looked_up(store, name, requests)
     outcomes = find_each(
         store, name, [(one, sought(one, name, SPACE, records)) for one in requests]
     )

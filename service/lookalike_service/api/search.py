@@ -51,9 +51,8 @@ from lookalike_service.store.protocol import Collection
 from lookalike_service.workflows.calibration import Scale, scale
 from lookalike_service.workflows.explained_hits import Drawn, explain_search
 from lookalike_service.workflows.explained_hits import Query as AskedBy
-from lookalike_service.workflows.filter_load import check_filters
 from lookalike_service.workflows.search import Found, find, hits_out
-from lookalike_service.workflows.sought import Sought, check, indexed
+from lookalike_service.workflows.sought import Sought, check, looked_up
 
 SEARCH_ERRORS = (
     UnknownCollection, UnknownImage, UnknownModel, UnsupportedText, SpaceMismatch, WrongDimension,
@@ -109,8 +108,7 @@ async def search(
     found = await asyncio.to_thread(context.store.collection, collection)
     options, image = await _read(request, query, context)
     check(options, image=image is not None and options.image is None)
-    await asyncio.to_thread(check_filters, [options])
-    records = await asyncio.to_thread(indexed, context.store, found.pinned, [options])
+    records = await asyncio.to_thread(looked_up, context.store, found.pinned, [options])
     asked = await ask(context, found, options, records, image=image)
     hits, judge = await asyncio.to_thread(_find, context, found, options, asked.sought)
     maps = None

@@ -33,9 +33,8 @@ from lookalike_service.schemas.search import (
 )
 from lookalike_service.store.protocol import Collection, Record, Vector
 from lookalike_service.workflows.calibration import Scale, scale
-from lookalike_service.workflows.filter_load import check_filters
 from lookalike_service.workflows.search import Found, find_each, hits_out
-from lookalike_service.workflows.sought import check, indexed
+from lookalike_service.workflows.sought import check, looked_up
 
 MOST_HITS = 10_000
 """That all searches of a batch together may ask for."""
@@ -72,8 +71,7 @@ async def search_batch(collection: str, request: Request, context: Current) -> R
         raise InvalidField(
             f"The searches ask for {hits} hits together; at most {MOST_HITS} are answered in one call."
         )
-    await asyncio.to_thread(check_filters, good)
-    records = await asyncio.to_thread(indexed, context.store, found.pinned, good)
+    records = await asyncio.to_thread(looked_up, context.store, found.pinned, good)
     asked = iter(await _ask_each(context, found, good, records))
     outcomes = [one if isinstance(one, LookalikeError) else next(asked) for one in requests]
     answers = await asyncio.to_thread(_find, context, found, requests, outcomes)

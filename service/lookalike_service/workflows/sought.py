@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from lookalike_service.schemas.search import Example, SearchRequest
 from lookalike_service.spaces import Space
 from lookalike_service.store.point_checks import unit_vector
 from lookalike_service.store.protocol import Record, Store, Vector, point_id
+from lookalike_service.workflows.filter_load import check_filters
 
 EXPLAINED_HITS = 50
 DIVERSE_POOL = 100
@@ -103,8 +104,14 @@ def _quoted(name: str) -> str:
     return name if "'" in name else f"'{name}'"
 
 
-def indexed(store: Store, collection: str, requests: Iterable[SearchRequest]) -> dict[str, Record]:
-    """The indexed images that searches name, with their vectors, by id; without those that are not there."""
+def looked_up(
+    store: Store, collection: str, requests: Sequence[SearchRequest]
+) -> dict[str, Record]:
+    """The indexed images that searches name, with their vectors, by id; without those that are not there.
+
+    Raises InvalidFilter if the searches' filters are too much for the store together.
+    """
+    check_filters(requests)
     ids = {id for request in requests for id in named(request)}
     if not ids:
         return {}

@@ -48,7 +48,7 @@ def test_a_clustering_is_started_watched_and_its_clusters_named(explored: Explor
 def test_what_the_service_refuses_is_said_in_the_dialog(explored: Explored) -> None:
     page = explored.page
     explored.open("clusters")
-    start_clustering(page, "many", Number_of_clusters="100000")
+    start_clustering(page, "many", Number_of_clusters="5000")
     dialog = page.get_by_role("dialog", name="New clustering")
     expect(dialog.get_by_role("alert")).to_contain_text("there are only 162 points")
     explored.complaints.clear()  # browsers log an answer of 422
