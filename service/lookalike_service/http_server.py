@@ -26,6 +26,8 @@ from lookalike_service.settings import Settings
 
 _HEAD_BYTES = 65_536
 _ANSWER_SECONDS = 30
+_PATIENCE = 4
+"""How many times as long as a sender a reader may stop: it may have to work on what it read."""
 _KEEP_ALIVE_SECONDS = 75
 """Longer than the minute after which load balancers let go: a request must not meet a closing connection."""
 
@@ -46,6 +48,7 @@ def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
     class Connection(BoundedConnection):
         stopping, shedding = app.state.stopping, app.state.shedding
         head_seconds = settings.upload_seconds
+        unread_seconds = _PATIENCE * settings.upload_seconds
         most = settings.max_connections
 
     return uvicorn.Config(
@@ -88,14 +91,12 @@ class Server(uvicorn.Server):
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One connection: so much time and room for the headers of a request, and only so many beside it.
-
-    `head_seconds`: also for reading what is sent.
-    """
+    """One connection: so much time and room for the headers of a request, and only so many beside it."""
 
     stopping: threading.Event
     shedding: Shedding
     head_seconds: float
+    unread_seconds: float
     most: int
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -185,7 +186,7 @@ class BoundedConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """What was sent is not read: wait, but not for ever."""
         super().pause_writing()
-        self._unread_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+        self._unread_timer = self.loop.call_later(self.unread_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It was read."""
