@@ -34,7 +34,7 @@ from lookalike_service.workflows.seen import SeenCache
 
 
 @dataclass
-class Found:
+class LastLook:
     """Whether encoder and store were well when they were last looked at."""
 
     well: tuple[bool, bool] = (True, True)
@@ -53,7 +53,7 @@ class Context:
     seen: SeenCache = field(default_factory=SeenCache)
     probe: Joined[tuple[str, str]] = field(default_factory=Joined)
     """The look at encoder and store that is under way."""
-    found: Found = field(default_factory=Found)
+    last_look: LastLook = field(default_factory=LastLook)
     caller: Caller | None = None
     """Who makes the call that this is for; None on a public route."""
 

@@ -49,10 +49,10 @@ async def _probe(context: Context) -> tuple[str, str]:
 
 def _tell(context: Context, encoder: str, store: str) -> None:
     """Log it when the service becomes ready or not, and when something else is the reason."""
-    before, context.found.well = context.found.well, (encoder == "ok", store == "ok")
-    if context.found.well == before:
+    before, context.last_look.well = context.last_look.well, (encoder == "ok", store == "ok")
+    if context.last_look.well == before:
         return
-    if all(context.found.well):
+    if all(context.last_look.well):
         log.info("ready again")
     else:
         log.warning("not ready", encoder=encoder, store=store)

@@ -8,8 +8,8 @@ from lookalike_service.errors import InvalidFilter
 from lookalike_service.schemas.search import SearchRequest
 from lookalike_service.store.filter_size import FilterSize, measure
 
-MOST_CONDITIONS = 5_000
-MOST_VALUES = 300_000
+_CONDITIONS_TOGETHER = 5_000
+_VALUES_TOGETHER = 300_000
 
 
 def check_filters(requests: Iterable[SearchRequest]) -> None:
@@ -23,12 +23,12 @@ def check_filters(requests: Iterable[SearchRequest]) -> None:
         if size.excess() is None:
             total += size.times(_queries(request))
     conditions = total.conditions + total.ways
-    if conditions > MOST_CONDITIONS or total.values > MOST_VALUES:
+    if conditions > _CONDITIONS_TOGETHER or total.values > _VALUES_TOGETHER:
         raise InvalidFilter(
             f"The filters of this call have {conditions} conditions and {total.values} values and ids "
-            f"together; at most {MOST_CONDITIONS} and {MOST_VALUES} are allowed, where a filter counts once "
-            "for each group if 'group_size' is given and once for each positive of 'best_score'. Filter by "
-            "less, or search in several calls."
+            f"together; at most {_CONDITIONS_TOGETHER} and {_VALUES_TOGETHER} are allowed, where a filter "
+            "counts once for each group if 'group_size' is given and once for each positive of 'best_score'. "
+            "Filter by less, or search in several calls."
         )
 
 
